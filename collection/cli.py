@@ -1,0 +1,82 @@
+"""What every verb shares: typed hydra configuration, a console, and errors printed without a traceback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from collection.errors import ParlureError
+
+console = Console()
+errors = Console(stderr=True)
+
+T = TypeVar("T")
+
+TELEMETRY_OFF = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "WANDB_MODE": "offline",
+}
+"""Environment set before any dependency loads; a user's own setting wins."""
+
+
+def quiet() -> None:
+    """Turn the telemetry of dependencies off and give log lines a plain shape."""
+    for name, value in TELEMETRY_OFF.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
+
+
+def progress() -> Progress:
+    """Return the progress bar that long steps draw."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console)
+
+
+def register(name: str, schema: type) -> None:
+    """Make a config dataclass known to hydra as ``<name>_schema``, so that typos and wrong types stop the run."""
+    ConfigStore.instance().store(name=f"{name}_schema", node=schema)
+
+
+def run_verb(name: str, schema: type[T], work: Callable[[T], Any]) -> None:
+    """Run a verb: compose ``configs/<name>.yaml`` over its schema, call ``work``, exit 1 with a plain message on failure."""
+    quiet()
+    register(name, schema)
+
+    @hydra.main(version_base="1.3", config_path="pkg://configs", config_name=name)
+    def main(config: DictConfig) -> None:
+        try:
+            typed: T = OmegaConf.to_object(config)  # type: ignore[assignment]
+            work(typed)
+        except MissingMandatoryValue as error:
+            key = error.full_key
+            errors.print(f"[red]{key} is required.[/red] Give it on the command line: {key}=… (python -m … --help)")
+            sys.exit(2)
+        except (ParlureError, OmegaConfBaseException) as error:
+            errors.print(f"[red]{type(error).__name__}[/red] {error}", highlight=False, soft_wrap=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            errors.print("Stopped. Nothing finished is lost: the same command goes on from here.")
+            sys.exit(130)
+
+    main()
+
+
+def existing(path: str, what: str) -> Path:
+    """Return a path that must exist, or raise an error that names what was expected."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise ParlureError(f"{what} not found: {found}. Check the path; relative paths start at {Path.cwd()}.")
+    return found

@@ -1,0 +1,27 @@
+"""Errors that teach: what failed, where (a pseudonym or a file name, never a learner's name), and what to do next."""
+
+from __future__ import annotations
+
+
+class ParlureError(Exception):
+    """Base of every error a user may meet; verbs print it without a traceback and exit 1."""
+
+
+class ConfigError(ParlureError):
+    """A value in the configuration is missing or impossible."""
+
+
+class IntakeError(ParlureError):
+    """The intake folder, roster or register cannot be used as it is."""
+
+
+class KeyFileError(ParlureError):
+    """The pseudonymisation key is missing, unreadable by policy, or does not fit."""
+
+
+class ReleaseError(ParlureError):
+    """A release is incomplete, of another schema, or would break a promise."""
+
+
+class AudioError(ParlureError):
+    """A sound file cannot be used; subclasses in ``collection.audio`` name each cause."""

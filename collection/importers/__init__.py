@@ -1,0 +1,1 @@
+"""Public corpora, each read from its own layout into an Intake."""

@@ -1,0 +1,67 @@
+"""Finished means a manifest: atomic writes, fingerprints and the marker that comes last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+NAME = "manifest.json"
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON that is the same for equal values: sorted keys, no spaces, dates and enums as text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def fingerprint(value: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON-like value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    """Mark a folder as finished; call it after everything else is on disk."""
+    atomic_write(folder / NAME, json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a finished folder, ``None`` when it is not finished."""
+    try:
+        return dict(json.loads((folder / NAME).read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+@cache
+def code_version() -> str:
+    """Return the package version, with the commit where the code runs from a checkout."""
+    version = metadata.version("parlure")
+    here = Path(__file__).resolve().parent
+    try:
+        command = ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()  # noqa: S603, S607
+    except (OSError, subprocess.SubprocessError):
+        return version
+    return f"{version}+{commit}"

@@ -1,0 +1,1 @@
+"""Honest figures: counts, rates, baselines and one page to show them."""

@@ -1,0 +1,17 @@
+"""Fixtures every package's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data, or a skip that says how to provide it."""
+    folder = Path(os.environ.get("PARLURE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}: set PARLURE_SHARED to the folder that holds corpora/ and models/")
+    return folder

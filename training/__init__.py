@@ -1,0 +1,1 @@
+"""Fine-tuning of speech encoders for phones, and the one inference path everybody uses."""
