@@ -51,7 +51,7 @@ def register(name: str, schema: type) -> None:
 
 
 def run_verb(name: str, schema: type[T], work: Callable[[T], Any]) -> None:
-    """Run a verb: compose ``configs/<name>.yaml`` over its schema, call ``work``, exit 1 with a plain message on failure."""
+    """Run a verb: compose ``configs/<name>.yaml`` over its schema and call ``work``; failure is a message, exit 1."""
     quiet()
     register(name, schema)
 

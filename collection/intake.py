@@ -1,21 +1,26 @@
 """What enters the pipeline: learners, recordings, prompts and ratings, as a folder or from an importer.
 
 An intake folder holds ``roster.jsonl``, ``recordings.jsonl``, ``consents.jsonl`` (the register, read by
-``collection.consent``), optionally ``ratings.jsonl``, and the sound files that the recordings name by relative path.
+``collection.consent``), optionally ``ratings.jsonl`` and ``intake.json`` (``{"source": NAME}``), and the sound files
+that the recordings name by relative path.
 Everything here is personal data and stays on the intake side.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from collection import manifest
 from collection.errors import IntakeError
-from collection.schema import Phone, Rating, Scores, Split, Word, WordScores
+from collection.schema import Phone, Rating, Scores, Split, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Annotation:
     prompt_index: int
     words: tuple[Word, ...]
     phones: tuple[Phone, ...]
-    scores: Scores = Scores()
+    scores: Scores = field(default_factory=Scores)
     raters: tuple[Rating, ...] = ()
 
 
@@ -83,3 +88,174 @@ class Intake:
     recordings: tuple[Recording, ...]
     annotations: dict[tuple[str, int], Annotation]
     licence: Licence | None = None
+
+
+_FILES = {
+    "roster": "roster.jsonl",
+    "recordings": "recordings.jsonl",
+    "ratings": "ratings.jsonl",
+    "about": "intake.json",
+}
+REGISTER = "consents.jsonl"
+"""File name of the consent register inside an intake folder."""
+DEFAULT_SOURCE = "collected"
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+R = TypeVar("R", Learner, Recording, Annotation)
+
+
+def read_intake(folder: Path) -> Intake:
+    """Read an intake folder; sound files are not opened.
+
+    Raises ``IntakeError`` on the first line that cannot be used: it names the file and the line, never a learner.
+    """
+    if not folder.is_dir():
+        raise IntakeError(
+            f"no intake folder at {folder}: give a folder that holds {_FILES['roster']} and {_FILES['recordings']}."
+        )
+    learners = _unique(_read(folder, "roster", Learner), lambda learner: learner.learner_id, "roster", "learner_id")
+    recordings = tuple(
+        replace(recording, path=_inside(folder, recording.path, number))
+        for number, recording in _read(folder, "recordings", Recording)
+    )
+    numbered = list(enumerate(recordings, start=1))
+    known = _unique(numbered, lambda recording: recording.recording_id, "recordings", "recording_id")
+    for number, recording in numbered:
+        _check_recording(recording, learners, _where("recordings", number))
+    annotations: dict[tuple[str, int], Annotation] = {}
+    if (folder / _FILES["ratings"]).exists():
+        lines = list(_read(folder, "ratings", Annotation))
+        annotations = _unique(lines, lambda rating: (rating.recording_id, rating.prompt_index), "ratings", "reading")
+        for number, rating in lines:
+            _check_rating(rating, known, _where("ratings", number))
+    return Intake(_source(folder), learners, recordings, annotations)
+
+
+def write_intake(folder: Path, intake: Intake) -> None:
+    """Write an intake folder: one JSON object a line, in the order given, so that equal intakes give equal bytes.
+
+    Recordings must lie inside the folder. A licence is refused: a folder's consents come from its register alone.
+    """
+    if intake.licence is not None:
+        raise IntakeError("a licensed corpus is read by its importer; a folder of its own needs a consent register.")
+    root = folder.resolve()
+    recordings = []
+    for recording in intake.recordings:
+        absolute = (root / recording.path).resolve()
+        if not absolute.is_relative_to(root):
+            raise IntakeError(
+                f"recording {recording.path.name} lies outside {folder}: copy it inside, then write again."
+            )
+        recordings.append(replace(recording, path=absolute.relative_to(root)))
+    manifest.atomic_write(folder / _FILES["about"], _line({"source": intake.source}))
+    manifest.atomic_write(folder / _FILES["roster"], _lines(intake.learners.values()))
+    manifest.atomic_write(folder / _FILES["recordings"], _lines(recordings))
+    if intake.annotations:
+        manifest.atomic_write(folder / _FILES["ratings"], _lines(intake.annotations.values()))
+    else:
+        (folder / _FILES["ratings"]).unlink(missing_ok=True)
+
+
+def as_json(record: Learner | Recording | Annotation) -> dict[str, Any]:
+    """Return a record as JSON values: ISO dates, POSIX paths, fields that are ``None`` left out at the top level."""
+    values = {name: value for name, value in asdict(record).items() if value is not None}
+    for name, value in values.items():
+        if isinstance(value, date):
+            values[name] = value.isoformat()
+        elif isinstance(value, Path):
+            values[name] = value.as_posix()
+    return values
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _lines(records: Iterable[Learner | Recording | Annotation]) -> str:
+    return "".join(_line(as_json(record)) for record in records)
+
+
+def _where(file: str, number: int) -> str:
+    return f"{_FILES[file]} line {number}"
+
+
+def _read(folder: Path, file: str, kind: type[R]) -> Iterator[tuple[int, R]]:
+    """Yield (line number, record); blank lines are skipped."""
+    path = folder / _FILES[file]
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise IntakeError(f"{path.name} is missing in {folder}: write one JSON object a line in it.") from None
+    except UnicodeDecodeError as error:
+        raise IntakeError(f"{path.name} is not UTF-8 (byte {error.start}): save it again as UTF-8.") from None
+    adapter = TypeAdapter(kind)
+    # Not splitlines(): U+2028 and the like may stand inside a JSON string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, adapter.validate_json(line, extra="forbid")
+        except ValidationError as error:
+            # Without the input: it is personal data, and errors end in logs.
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(one.name for one in fields(kind))
+            hint = f" Known fields: {known}." if first["type"] == "unexpected_keyword_argument" else ""
+            at = f", field {place}" if place else ""
+            raise IntakeError(f"{_where(file, number)}{at}: {first['msg']}.{hint}") from None
+
+
+def _unique(records: Iterable[tuple[int, R]], key: Callable[[R], Any], file: str, name: str) -> dict[Any, R]:
+    found: dict[Any, R] = {}
+    for number, record in records:
+        if key(record) in found:
+            raise IntakeError(
+                f"{_where(file, number)}: this {name} already stands on an earlier line; keep one of them."
+            )
+        found[key(record)] = record
+    return found
+
+
+def _inside(folder: Path, path: Path, number: int) -> Path:
+    """Return the absolute path of a sound file, which symbolic links must not lead out of the folder."""
+    absolute = (folder / path).resolve()
+    if path.is_absolute() or not absolute.is_relative_to(folder.resolve()):
+        where = _where("recordings", number)
+        raise IntakeError(f"{where}: the path leaves the intake folder; give a path relative to it, without '..'.")
+    return absolute
+
+
+def _check_recording(recording: Recording, learners: dict[str, Learner], where: str) -> None:
+    if recording.learner_id not in learners:
+        raise IntakeError(f"{where}: its learner_id is not in {_FILES['roster']}; add the learner or correct the id.")
+    if not recording.prompts or not all(prompt.strip() for prompt in recording.prompts):
+        raise IntakeError(f"{where}: prompts must list every text that was read, in order, and none may be empty.")
+    if recording.segmented and len(recording.prompts) != 1:
+        raise IntakeError(f"{where}: segmented means one prompt a file, this one lists {len(recording.prompts)}.")
+
+
+def _check_rating(rating: Annotation, recordings: dict[str, Recording], where: str) -> None:
+    recording = recordings.get(rating.recording_id)
+    if recording is None:
+        raise IntakeError(f"{where}: its recording_id is not in {_FILES['recordings']}.")
+    if not 0 <= rating.prompt_index < len(recording.prompts):
+        last = len(recording.prompts) - 1
+        raise IntakeError(f"{where}: prompt_index {rating.prompt_index} is not among the prompts, 0 to {last}.")
+    if any(not 0 <= phone.word_index < len(rating.words) for phone in rating.phones):
+        raise IntakeError(f"{where}: a phone's word_index is not among its {len(rating.words)} words.")
+
+
+def _source(folder: Path) -> str:
+    path = folder / _FILES["about"]
+    try:
+        about = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return DEFAULT_SOURCE
+    except ValueError as error:
+        raise IntakeError(f"{path.name} is not JSON: {error}.") from None
+    if not isinstance(about, dict) or set(about) != {"source"} or not _SOURCE.fullmatch(str(about["source"])):
+        raise IntakeError(
+            f'{path.name} must be {{"source": NAME}}, NAME in lower-case letters, digits, dots and hyphens: '
+            "it is printed in releases and names no school."
+        )
+    return str(about["source"])

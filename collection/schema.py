@@ -103,7 +103,7 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Sound quality of one utterance: ``clipping`` and ``speech_share`` are shares 0-1, ``bandwidth_hz`` the upper edge."""
+    """Sound quality: ``clipping`` and ``speech_share`` are shares 0-1, ``bandwidth_hz`` is the upper edge."""
 
     snr_db: float | None
     level_dbfs: float
@@ -114,7 +114,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class ConsentGrant:
-    """The consent a row travels with: record pseudonym (``None``: a public corpus under its licence), purposes, last day."""
+    """The consent a row travels with; ``record`` is a pseudonym, ``None`` for a public corpus under its licence."""
 
     record: str | None
     purposes: tuple[str, ...]

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Tiny models gain nothing from threads, and tests beside each other lose much; set before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

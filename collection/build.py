@@ -1,0 +1,228 @@
+"""Build a release from consented recordings.
+
+Usage::
+
+    python -m collection.build source=folder intake=INTAKE out=RELEASE key=KEY name=NAME
+    python -m collection.build source=speechocean762 corpus=CORPUS out=RELEASE key=KEY name=NAME workers=2
+
+Stopped at any moment, the same command goes on where it was and ends with the same bytes. Once finished, it does
+nothing; with other settings or other input it refuses, because a release never changes under its name. Unfinished work
+lies in ``RELEASE.work``. Exit code 0 when a release stands, even if recordings were refused; 1 when nothing was kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.table import Table
+
+from collection import cli, ledger, manifest, runner, work
+from collection.assemble import Tally, assemble, inventories, settle
+from collection.columns import Fate, declaration
+from collection.config import BuildConfig
+from collection.errors import ReleaseError
+from collection.naming import ledger_id
+from collection.plan import (
+    Inputs,
+    OnProgress,
+    Plan,
+    fractions,
+    gather,
+    identity,
+    make_plan,
+    official_splits,
+    refused_readings,
+)
+from collection.release import KIND, Release, read_release
+from collection.schema import Split
+
+CONSENT_CAME_LATE = "consent_came_during_build"
+"""Reason of readings whose consent was entered while the build ran: the next build takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The release, and whether this run made it or found it finished."""
+
+    release: Release
+    made: bool
+
+
+def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
+    """Build the release that ``config`` describes, going on where an interrupted build stopped.
+
+    Raises a ``ParlureError`` when the input is wrong, when ``out`` holds anything but this release, or when nothing is
+    kept.
+    """
+    inputs = gather(config)
+    if inputs.out.exists() and any(inputs.out.iterdir()):
+        done = _finished(config, inputs, on_progress)
+        work.close_folder(inputs.work)
+        return Report(done, made=False)
+    recordings = work.open_folder(inputs.work)
+    try:
+        with FileLock(inputs.work / "lock", timeout=0):
+            _build(config, inputs, recordings, on_progress)
+    except Timeout:
+        raise ReleaseError(
+            f"another build is writing {inputs.out}: wait until it ends, or choose another out."
+        ) from None
+    work.close_folder(inputs.work)
+    return Report(read_release(inputs.out), made=True)
+
+
+def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: OnProgress | None) -> None:
+    on = date.fromisoformat(config.on) if config.on else date.today()
+    plan = make_plan(config, inputs, on, on_progress)
+    work.purge(recordings, (job.path for job in plan.jobs))
+    set_aside = _carry_out(config, plan, on_progress)
+    # Hours may have passed: consent is asked again before anything is put together.
+    plan = make_plan(config, inputs, on, known=plan.identities)
+    work.purge(recordings, (job.path for job in plan.jobs))
+    entries, tally, languages = _results(inputs, plan, set_aside)
+    if not entries:
+        work.close_folder(inputs.work)
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(tally.dropped.items()))
+        raise ReleaseError(f"nothing could be kept, so no release is written. Readings dropped: {reasons or 'none'}.")
+    present = sorted({entry.speaker_id for entry in entries})
+    facts = {
+        **identity(config, inputs, plan),
+        "usage": config.usage,
+        "licence": inputs.intake.licence and asdict(inputs.intake.licence),
+        "inventory": inventories(languages),
+    }
+    folder = inputs.work / "release"
+    shutil.rmtree(folder, ignore_errors=True)
+    assemble(
+        folder,
+        entries,
+        _splits(config, inputs, plan, set(present)),
+        settle(plan.people, present, config.k, on),
+        tally,
+        facts,
+        inputs.intake.licence,
+        config.shard_bytes,
+    )
+    folder.rename(inputs.out)
+
+
+def _carry_out(config: BuildConfig, plan: Plan, on_progress: OnProgress | None) -> dict[Path, str]:
+    """Do the jobs that are not done yet; return the reason of each that had to be set aside."""
+    todo = [job for job in plan.jobs if not job.path.exists()]
+    workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
+    set_aside: dict[Path, str] = {}
+    done = len(plan.jobs) - len(todo)
+    for outcome in runner.run(partial(work.carry_out, plan.context), todo, min(workers, len(todo))):
+        if outcome.reason is not None:
+            set_aside[outcome.item.path] = outcome.reason
+        done += 1
+        if on_progress is not None:
+            on_progress("recordings", done, len(plan.jobs))
+    return set_aside
+
+
+def _results(inputs: Inputs, plan: Plan, set_aside: Mapping[Path, str]) -> tuple[list[work.Entry], Tally, set[str]]:
+    """Return where every row lies, what was dropped and why, and the languages of the rows."""
+    tally = Tally(refused_readings(inputs.intake, plan.admission), Counter(), {})
+    entries: list[work.Entry] = []
+    languages: set[str] = set()
+    for job in plan.jobs:
+        recording = job.task.recording
+        if not job.path.exists():
+            tally.dropped[set_aside.get(job.path, CONSENT_CAME_LATE)] += len(recording.prompts)
+            continue
+        stored = work.read(job.path)
+        entries += stored.entries
+        tally.dropped.update(stored.drops)
+        tally.flagged.update(stored.flags)
+        tally.review.update(stored.review)
+        if stored.entries:
+            languages.add(recording.language)
+    return entries, tally, languages
+
+
+def _splits(config: BuildConfig, inputs: Inputs, plan: Plan, present: set[str]) -> dict[str, Split]:
+    """Return the split of every present speaker, by pseudonym; the ledger remembers it under an id of its own."""
+    prescribed = official_splits(inputs.intake)
+    speaker_of = {inputs.naming.speaker(learner_id): learner_id for learner_id in plan.admission.grants}
+    ids = {name: ledger_id(inputs.key, inputs.intake.source, speaker_of[name]) for name in present}
+    strata = {
+        ids[name]: (plan.people.speakers[name].age_band or "", plan.people.speakers[name].gender or "")
+        for name in present
+    }
+    official = {ids[name]: prescribed[speaker_of[name]] for name in present if speaker_of[name] in prescribed}
+    settled = ledger.settle(inputs.ledger, strata, fractions(config, set(prescribed.values())), official)
+    return {name: settled[ids[name]] for name in present}
+
+
+def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | None) -> Release:
+    """Return the release that stands at ``out``; refuse when it is another one, or none."""
+    found = manifest.read(inputs.out)
+    if found is None or found.get("kind") != KIND:
+        raise ReleaseError(f"{inputs.out} is not empty and holds no release: choose another out.")
+    on = date.fromisoformat(config.on or found["on"])
+    wanted = identity(config, inputs, make_plan(config, inputs, on, on_progress))
+    other = [
+        name
+        for name, value in wanted.items()
+        if manifest.canonical_json(found.get(name)) != manifest.canonical_json(value)
+    ]
+    if other:
+        raise ReleaseError(
+            f"{inputs.out} holds release {found['name']}, built with other {', '.join(other)}. A release never "
+            "changes: choose another out (and another name, so that the two cannot be joined)."
+        )
+    return read_release(inputs.out)
+
+
+def _verb(config: BuildConfig) -> None:
+    with cli.progress() as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        report = build(config, show)
+    if not report.made:
+        cli.console.print(f"Nothing to do: {report.release.path} is finished, with these settings and this input.")
+    _print(report.release.manifest)
+    cli.console.print(f"Release {report.release.name}: {report.release.path}", soft_wrap=True, highlight=False)
+
+
+def _print(facts: Mapping[str, Any]) -> None:
+    kept = Table("split", "speakers", "utterances", "minutes", title="Kept")
+    for split, part in ((split.value, facts["splits"].get(split.value)) for split in Split):
+        if part is None:
+            continue
+        kept.add_row(split, str(part["speakers"]), str(part["rows"]), f"{part['seconds'] / 60:.1f}")
+    cli.console.print(kept)
+    for title in ("dropped", "flagged"):
+        table = Table("reason", "readings", title=title.capitalize())
+        for reason, count in sorted(facts[title].items(), key=lambda pair: (-pair[1], pair[0])):
+            table.add_row(reason, str(count))
+        if table.row_count:
+            cli.console.print(table)
+    fates = Table("fate", "columns", title="What became of every column")
+    for fate in Fate:
+        fates.add_row(fate.value, ", ".join(column.name for column in declaration() if column.fate is fate))
+    cli.console.print(fates)
+
+
+def main() -> None:
+    """Run the verb."""
+    cli.run_verb("build", BuildConfig, _verb)
+
+
+if __name__ == "__main__":
+    main()

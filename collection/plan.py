@@ -1,0 +1,195 @@
+"""What a build will do: its inputs, the consents asked on a day, one job a recording, and what makes it this build."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from collection import cli, manifest, work
+from collection.admission import Admission, admit, describe
+from collection.assemble import People
+from collection.config import BuildConfig
+from collection.errors import ConfigError, ReleaseError
+from collection.intake import Annotation, Intake
+from collection.keys import Key, read_key
+from collection.naming import Naming, naming
+from collection.pipeline import Context, Task
+from collection.schema import Purpose, Split
+from collection.sources import FOLDER, read_consents, read_source
+from collection.splits import check_fractions
+
+OnProgress = Callable[[str, int, int], None]
+"""Hears a step's name, how many of its items are done, and how many there are."""
+
+_ELSEWHERE = ("importer", "intake", "corpus", "out", "key", "name", "on", "purposes", "split_ledger", "workers")
+"""Settings that stand in the manifest under a field of their own, or are no part of what a release is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything a build reads, but the sound."""
+
+    key: Key
+    root: Path
+    out: Path
+    work: Path
+    ledger: Path
+    intake: Intake
+    naming: Naming
+    purposes: tuple[Purpose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a build does on a day: jobs for the recordings of admitted learners, and what all of it depends on."""
+
+    on: date
+    context: Context
+    admission: Admission
+    people: People
+    jobs: tuple[work.Job, ...]
+    identities: Mapping[str, str]
+    """What each admitted recording's rows depend on, as a keyed fingerprint, by recording id."""
+    fingerprint: str
+
+
+def gather(config: BuildConfig) -> Inputs:
+    """Read the key and the input, and check the settings that hydra cannot."""
+    try:
+        purposes = tuple(sorted({Purpose(purpose) for purpose in config.purposes}))
+        _ = config.on and date.fromisoformat(config.on)
+    except ValueError as error:
+        raise ConfigError(
+            f"{error}: purposes are {', '.join(Purpose)}; on is an ISO date such as 2026-01-31."
+        ) from None
+    if not purposes:
+        raise ConfigError(f"purposes is empty: name what the release is for, among {', '.join(Purpose)}.")
+    if config.shard_bytes <= 0:
+        raise ConfigError(f"shard_bytes must be above 0, not {config.shard_bytes}.")
+    check_fractions(fractions(config, set()))
+    field_name = "intake" if config.importer == FOLDER else "corpus"
+    given = config.intake if config.importer == FOLDER else config.corpus
+    if given is None:
+        raise ConfigError(f"source={config.importer} needs {field_name}=FOLDER.")
+    root = cli.existing(given, f"the {field_name} folder").resolve()
+    out = Path(config.out).expanduser().resolve()
+    if out.is_relative_to(root) or root.is_relative_to(out):
+        raise ConfigError(f"out ({out}) and the {field_name} folder lie within each other: personal data stay apart.")
+    key_path = Path(config.key).expanduser()
+    key = read_key(key_path)
+    intake = read_source(config.importer, root)
+    return Inputs(
+        key=key,
+        root=root,
+        out=out,
+        work=out.with_name(f"{out.name}.work"),
+        ledger=Path(config.split_ledger or f"{key_path}.splits.jsonl").expanduser(),
+        intake=intake,
+        naming=naming(key, config.name, intake.source),
+        purposes=purposes,
+    )
+
+
+def make_plan(
+    config: BuildConfig,
+    inputs: Inputs,
+    on: date,
+    on_progress: OnProgress | None = None,
+    known: Mapping[str, str] | None = None,
+) -> Plan:
+    """Ask consent for everyone, and look at the sound files of those who gave it - at no other.
+
+    ``known`` are the identities of an earlier plan of the same run, whose sound files need not be read again.
+    """
+    intake, names = inputs.intake, inputs.naming
+    register = read_consents(config.importer, inputs.root)
+    admission = admit(intake, register, inputs.purposes, on, config.consent, names)
+    context = Context(
+        naming=names,
+        purposes=inputs.purposes,
+        on=on,
+        usage=config.usage,
+        limits=config.audio,
+        segment=config.segment,
+        match=config.match,
+        quality=config.quality,
+    )
+    said: dict[str, dict[int, Annotation]] = defaultdict(dict)
+    for (recording_id, index), annotation in intake.annotations.items():
+        said[recording_id][index] = annotation
+    chosen = [recording for recording in intake.recordings if recording.learner_id in admission.grants]
+    jobs: list[work.Job] = []
+    identities: dict[str, str] = {}
+    for number, recording in enumerate(chosen, start=1):
+        task = Task(recording, admission.grants[recording.learner_id], said.get(recording.recording_id, {}))
+        made = (known or {}).get(recording.recording_id)
+        made = made or work.fingerprint(task, context, work.input_digest(recording.path, config.audio))
+        path = work.work_file(inputs.work / "recordings", names.recording(recording.recording_id), made)
+        jobs.append(work.Job(task, path))
+        identities[recording.recording_id] = made
+        if on_progress is not None:
+            on_progress("checking input", number, len(chosen))
+    demographics = describe(intake, list(admission.grants), on)
+    people = People(
+        {names.speaker(learner_id): demographics[learner_id] for learner_id in admission.grants},
+        {names.speaker(learner_id): grant for learner_id, grant in admission.grants.items()},
+    )
+    facts = {
+        "recordings": sorted(identities.values()),
+        "speakers": {name: [asdict(people.speakers[name]), asdict(people.grants[name])] for name in people.speakers},
+        "refused": refused_readings(intake, admission),
+        "licence": None if intake.licence is None else asdict(intake.licence),
+    }
+    digest = hmac.digest(names.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
+    return Plan(on, context, admission, people, tuple(jobs), identities, digest)
+
+
+def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
+    """Return what makes a release this release and no other: fields of its manifest, without paths and secrets."""
+    settings = {name: value for name, value in asdict(config).items() if name not in _ELSEWHERE}
+    return {
+        "name": config.name,
+        "source": inputs.intake.source,
+        "key_id": inputs.key.id,
+        "on": plan.on.isoformat(),
+        "purposes": [purpose.value for purpose in inputs.purposes],
+        "config": settings,
+        "inputs": plan.fingerprint,
+    }
+
+
+def refused_readings(intake: Intake, admission: Admission) -> Counter[str]:
+    """Count the readings that consent keeps out, by reason."""
+    refused: Counter[str] = Counter()
+    for recording in intake.recordings:
+        if recording.learner_id in admission.refused:
+            refused[admission.refused[recording.learner_id]] += len(recording.prompts)
+    return refused
+
+
+def official_splits(intake: Intake) -> dict[str, Split]:
+    """Return the split of each learner whom the corpus itself assigns; raises ``ReleaseError`` when it gives two."""
+    official: dict[str, Split] = {}
+    for recording in intake.recordings:
+        if recording.split is None:
+            continue
+        if official.setdefault(recording.learner_id, recording.split) is not recording.split:
+            raise ReleaseError(
+                f"a speaker of {intake.source} has recordings in the splits {official[recording.learner_id]} and "
+                f"{recording.split}: give every recording of a learner the same split, or none."
+            )
+    return official
+
+
+def fractions(config: BuildConfig, official: set[Split]) -> dict[Split, float]:
+    """Return the shares for speakers without an official split: a split that the corpus fills takes nobody else."""
+    shares = {split: getattr(config.splits, split.value) for split in Split}
+    open_shares = {split: 0.0 if split in official else share for split, share in shares.items()}
+    total = sum(open_shares.values())
+    return {split: share / total for split, share in open_shares.items()} if total else shares

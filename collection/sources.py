@@ -1,0 +1,29 @@
+"""Where a build reads from: an intake folder or a public corpus, each with its consent register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from collection.errors import ConfigError
+from collection.importers import speechocean762
+from collection.intake import REGISTER, Intake, read_intake
+from collection.register import ConsentRecord, read_register
+
+FOLDER = "folder"
+CORPORA: Mapping[str, Callable[[Path], Intake]] = {speechocean762.SOURCE: speechocean762.read}
+"""Importers of public corpora by the name of their source."""
+
+
+def read_source(importer: str, root: Path) -> Intake:
+    """Read everything but the sound; raises ``IntakeError``, or ``ConfigError`` that lists the sources."""
+    if importer == FOLDER:
+        return read_intake(root)
+    if importer not in CORPORA:
+        raise ConfigError(f"no source {importer!r}; sources: {', '.join((FOLDER, *CORPORA))}.")
+    return CORPORA[importer](root)
+
+
+def read_consents(importer: str, root: Path) -> dict[str, ConsentRecord]:
+    """Read the register of an intake folder; a public corpus has a licence instead."""
+    return read_register(root / REGISTER) if importer == FOLDER else {}

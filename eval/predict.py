@@ -1,0 +1,167 @@
+"""A release through a model to prediction tables: consent asked again, batches by duration, resumable by window.
+
+Rows are streamed in the order of the release and cut into windows; a window is sorted by duration, batched, and stored
+once it is done, so that a stopped run goes on where it was and memory does not grow with the release.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from collection.audio import decode_flac
+from collection.consent import may_use
+from collection.release import Release
+from collection.schema import ConsentGrant, Phone, Purpose, Split
+from eval import predictions
+from eval.predictions import PhonePrediction, Predictions, UtterancePrediction
+from training.assess import Assessor
+from training.assessment import Assessment
+
+WINDOW = 256
+"""Utterances that are held, sorted by duration and stored together."""
+COLUMNS = ("utterance_id", "speaker_id", "duration", "phones", "speaker", "device", "consent")
+GOP_KINDS = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
+"""Fields of ``training.assessment.PhoneScore`` that may serve as the GOP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The utterances of one split that may and can be scored; ``left_out`` counts the others by reason."""
+
+    split: str
+    utterances: tuple[str, ...]
+    speakers: frozenset[str]
+    left_out: dict[str, int]
+
+
+def select(release: Release, split: str, on: date, inventory: Container[str], limit: int | None = None) -> Selection:
+    """Ask each row of a split again whether it may be used for evaluation on this day, and whether it can be."""
+    kept: list[str] = []
+    speakers: set[str] = set()
+    left: Counter[str] = Counter()
+    for row in release.rows(Split(split), columns=["utterance_id", "speaker_id", "phones", "consent"]):
+        symbols = [phone["canonical"] for phone in row["phones"]]
+        if not may_use(_grant(row["consent"]), Purpose.EVALUATION, on):
+            left["no_consent_for_evaluation"] += 1
+        elif not symbols:
+            left["no_phones"] += 1
+        elif any(symbol not in inventory for symbol in symbols):
+            left["phone_outside_the_models_inventory"] += 1
+        elif limit is not None and len(kept) >= limit:
+            left["beyond_limit"] += 1
+        else:
+            kept.append(row["utterance_id"])
+            speakers.add(row["speaker_id"])
+    return Selection(split, tuple(kept), frozenset(speakers), dict(sorted(left.items())))
+
+
+def predict(
+    assessor: Assessor,
+    release: Release,
+    selections: Sequence[Selection],
+    gop_kind: str,
+    batch_seconds: float,
+    parts: Path,
+    on_progress: Callable[[int], None],
+    window: int = WINDOW,
+) -> tuple[Predictions, dict[str, int]]:
+    """Return the predictions of all selections, and how often the model could not score an utterance, by verdict.
+
+    ``parts`` is a folder of finished windows that belongs to this very model, release and selection.
+    """
+    done: list[Predictions] = []
+    for selection in selections:
+        for number, rows in enumerate(_windows(release, selection, window)):
+            folder = parts / f"{selection.split}-{number:06d}"
+            if not folder.is_dir():
+                _store(_score(assessor, rows, selection.split, gop_kind, batch_seconds), folder)
+            done.append(predictions.read(folder))
+            on_progress(len(rows))
+    joined = predictions.join(done)
+    verdicts = Counter(joined.utterances.column("verdict").to_pylist())
+    return joined, {name: count for name, count in sorted(verdicts.items()) if name != "ok"}
+
+
+def batches(rows: Sequence[dict[str, Any]], seconds: float) -> Iterator[list[dict[str, Any]]]:
+    """Cut rows, longest first, into batches of at most ``seconds`` of sound after padding; one row may exceed it."""
+    batch: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda row: (-row["duration"], row["utterance_id"])):
+        if batch and (len(batch) + 1) * batch[0]["duration"] > seconds:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _windows(release: Release, selection: Selection, size: int) -> Iterator[list[dict[str, Any]]]:
+    wanted = frozenset(selection.utterances)
+    rows = release.rows(Split(selection.split), columns=[*COLUMNS, "audio"])
+    chosen = (row for row in rows if row["utterance_id"] in wanted)
+    while found := list(islice(chosen, size)):
+        yield found
+
+
+def _score(
+    assessor: Assessor, rows: Sequence[dict[str, Any]], split: str, gop_kind: str, batch_seconds: float
+) -> Predictions:
+    phones: list[PhonePrediction] = []
+    utterances: list[UtterancePrediction] = []
+    for batch in batches(rows, batch_seconds):
+        waveforms = [decode_flac(row["audio"]["bytes"]) for row in batch]
+        canonicals = [[(phone["canonical"], phone["word_index"]) for phone in row["phones"]] for row in batch]
+        for row, assessment in zip(batch, assessor.assess_batch(waveforms, canonicals=canonicals), strict=True):
+            found, utterance = _rows(row, assessment, split, gop_kind)
+            phones += found
+            utterances.append(utterance)
+    return predictions.to_predictions(phones, utterances, gop_kind)
+
+
+def _rows(
+    row: dict[str, Any], assessment: Assessment, split: str, gop_kind: str
+) -> tuple[list[PhonePrediction], UtterancePrediction]:
+    """Join one row with its assessment; where the model gave no scores, phones have no GOP and no times."""
+    canonical = [Phone(**phone) for phone in row["phones"]]
+    scores = assessment.phones or [None] * len(canonical)
+    phones = predictions.phone_predictions(
+        row["utterance_id"],
+        row["speaker_id"],
+        split,
+        canonical,
+        assessment.decoded,
+        [None if score is None else float(getattr(score, gop_kind)) for score in scores],
+        [(None, None) if score is None else (score.start, score.end) for score in scores],
+    )
+    slices = {name: row["speaker"][name] for name in predictions.SLICES if name != "device"}
+    utterance = UtterancePrediction(
+        row["utterance_id"],
+        row["speaker_id"],
+        split,
+        row["duration"],
+        tuple(phone.canonical for phone in canonical),
+        predictions.spoken_phones(canonical),
+        assessment.decoded,
+        str(assessment.verdict),
+        device=row["device"],
+        **slices,
+    )
+    return phones, utterance
+
+
+def _store(part: Predictions, folder: Path) -> None:
+    """Write a finished window so that its folder is whole or absent."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    predictions.write(partial, part)
+    partial.rename(folder)
+
+
+def _grant(consent: dict[str, Any]) -> ConsentGrant:
+    return ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])

@@ -1,0 +1,149 @@
+"""Metrics -> what a reader must know of how they came about: the protocol table and the warnings of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eval.text import NONE, figure_text, plain
+
+Run = dict[str, Any]
+Lines = list[str]
+
+
+def protocol_rows(runs: Sequence[Run]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return (part, rows); each row a point with one list of lines a run."""
+    return [
+        (part, [{"point": point, "cells": [lines(run) for run in runs]} for point, lines in points.items()])
+        for part, points in PARTS.items()
+    ]
+
+
+def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
+    """Return what may mislead a reader of these runs."""
+    found: Lines = []
+    bases = {(run["data"]["manifest_sha256"], run["protocol"]["split"], run["counts"]["utterances"]) for run in runs}
+    if len(bases) > 1:
+        found.append("The models were not scored on the same utterances: do not compare their columns.")
+    for run, name in zip(runs, names, strict=True):
+        speakers, counts = run["protocol"]["speakers"], run["counts"]
+        if speakers["shared_with_training"] is None:
+            found.append(
+                f"{name} learned from other releases than this one, whose pseudonyms cannot be joined: that its "
+                "evaluated speakers are new to it is not verified."
+            )
+        elif speakers["other_releases_learned_from"]:
+            found.append(
+                f"{name} also learned from {', '.join(speakers['other_releases_learned_from'])}: that the evaluated "
+                "speakers are in none of them cannot be verified by id."
+            )
+        if speakers["shared_with_calibration"]:
+            found.append(
+                f"{name}: {speakers['shared_with_calibration']} evaluated speaker(s) also served for calibration."
+            )
+        if any("beyond_limit" in reasons for reasons in run["protocol"]["left_out"].values()):
+            found.append(f"{name} was tried on part of the data only (limit=…).")
+        if counts["phones_rated_without_gop"]:
+            found.append(
+                f"{name}: {counts['phones_rated_without_gop']} of {counts['phones_rated']} rated phones have no GOP; "
+                "correlation, AUC and detection leave them out, the error rate counts them."
+            )
+    return found
+
+
+def _edits(edits: dict[str, int]) -> Lines:
+    parts = ", ".join(f"{edits[name]:,} {name}" for name in ("substitutions", "deletions", "insertions"))
+    return [f"{edits['reference']:,} phones in the reference", parts]
+
+
+def _left_out(run: Run) -> Lines:
+    lines = [
+        f"{split}: {count:,} utterance(s), {plain(reason)}"
+        for split, reasons in run["protocol"]["left_out"].items()
+        for reason, count in reasons.items()
+    ]
+    return lines or ["none"]
+
+
+def _learned_from(run: Run) -> Lines:
+    return [
+        f"{one['name']}: {', '.join(one['splits'])}, {one['speakers']} speakers, manifest {one['manifest_sha256'][:12]}"
+        for one in run["model"]["learned_from"]
+    ] or ["no release"]
+
+
+def _separation(run: Run) -> Lines:
+    speakers = run["protocol"]["speakers"]
+    if speakers["shared_with_training"] is None:
+        return ["not verified: the model learned from other releases"]
+    heard = speakers["learned_from_in_this_release"]
+    return [f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"]
+
+
+def _calibration(run: Run) -> Lines:
+    calibration = run["calibration"]
+    size = f"{calibration['split']}: {calibration['phones_used']:,} rated phones of {calibration['speakers']} speakers"
+    if calibration["reason"]:
+        return [size, str(calibration["reason"])]
+    return [
+        size,
+        f"threshold {figure_text(calibration['threshold'])}, mean accuracy {figure_text(calibration['mean_accuracy'])}",
+    ]
+
+
+def _rated(run: Run) -> Lines:
+    counts = run["counts"]
+    return [
+        f"{counts['phones_rated']:,} of {counts['phones']:,} phones rated, {counts['phones_used']:,} used",
+        f"{counts['phones_mispronounced']:,} of them mispronounced",
+    ]
+
+
+def _verdicts(run: Run) -> Lines:
+    verdicts = run["protocol"]["not_scored_by_verdict"]
+    return [f"{count:,} {plain(verdict)} (kept in the error rate)" for verdict, count in verdicts.items()] or ["none"]
+
+
+PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
+    "Data": {
+        "Release": lambda run: [run["data"]["name"], f"manifest {run['data']['manifest_sha256'][:12]}"],
+        "Evaluated": lambda run: [
+            f"{run['protocol']['split']} split, {run['counts']['seconds'] / 60:.1f} minutes",
+            f"{run['counts']['speakers']:,} speakers, {run['counts']['utterances']:,} utterances",
+        ],
+        "Human scores": _rated,
+        "Utterances left out, and why": _left_out,
+        "Verdicts other than ok": _verdicts,
+        "Consent for evaluation asked on": lambda run: [run["protocol"]["consent_asked_on"]],
+    },
+    "Counts behind the error rates": {
+        "Against what was said": lambda run: _edits(run["counts"]["edits_said"]),
+        "Against the prompt": lambda run: _edits(run["counts"]["edits_prompt"]),
+        "The prompt itself against what was said": lambda run: [
+            figure_text(
+                run["counts"]["edits_prompt_against_said"] / run["counts"]["edits_said"]["reference"]
+                if run["counts"]["edits_said"]["reference"]
+                else None,
+                True,
+            )
+            + " error rate without listening"
+        ],
+    },
+    "Choices": {
+        "GOP": lambda run: [run["protocol"]["gop"]],
+        "Calibration": _calibration,
+        "Evaluated speakers new to the model": _separation,
+        "Intervals": lambda run: [
+            "{resamples:,} resamples of speakers, seed {seed}".format_map(run["protocol"]["bootstrap"])
+        ],
+    },
+    "Model": {
+        "Encoder": lambda run: [run["model"]["encoder"] or NONE],
+        "Language and inventory": lambda run: [f"{run['model']['language']}, {len(run['model']['inventory'])} phones"],
+        "Learned from": _learned_from,
+        "Code": lambda run: [
+            f"trained with {run['model']['code_version']}",
+            f"scored with {run['protocol']['code_version']}",
+        ],
+    },
+}

@@ -1,0 +1,276 @@
+"""Score a model on a release: predictions, figures with intervals and baselines, and a table.
+
+    python -m eval.score model=runs/my-model data=releases/class-2026 out=runs/my-model-scores
+
+Writes ``predictions.parquet`` (a row a phone), ``utterances.parquet``, ``metrics.json`` and, last, ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from collection import manifest
+from collection.cli import console, existing, progress, run_verb
+from collection.release import Release, read_release
+from collection.schema import SCHEMA_VERSION, Split
+from eval import predictions
+from eval.bootstrap import BootstrapConfig
+from eval.errors import ScoreError
+from eval.predict import GOP_KINDS, Selection, predict, select
+from eval.summarise import SummaryOptions, summarise
+from eval.text import figure_text, interval_text, plain
+from training import lineage
+from training.assess import Assessor
+from training.lineage import Lineage
+
+METRICS_FILE = "metrics.json"
+METRICS_VERSION = "1.0.0"
+PARTS = ".parts"
+
+
+@dataclass
+class ScoreConfig:
+    """Configuration of ``python -m eval.score``."""
+
+    model: str
+    """Folder of a trained checkpoint, with its lineage.json."""
+    data: str
+    """Folder of a release."""
+    out: str
+    """Folder to write; a finished one for the same model, release and settings is left as it is."""
+    split: str = str(Split.TEST)
+    """Part of the release that is evaluated."""
+    calibration: str = str(Split.VALIDATION)
+    """Part on which GOP is mapped to the human scale and the threshold is chosen; never the evaluated one."""
+    gop: str = "gop_sf"
+    """Which GOP is judged: gop_sf, rival_ratio, gop_lp or gop_lpr."""
+    groups: list[str] = field(default_factory=lambda: ["age_band", "gender"])
+    """Columns by which the error rate is shown: age_band, gender, first_language, level, region, device."""
+    fewest_speakers: int = 5
+    """Groups of fewer speakers are hidden."""
+    batch_seconds: float = 60.0
+    """s of padded sound in one pass of the model; lower it when memory runs out."""
+    device: str | None = None
+    """torch device; by default the GPU if there is one."""
+    limit: int | None = None
+    """Utterances a split at most, for trying out; the rest is counted as left out."""
+    on: str | None = None
+    """ISO date on which consent is asked; today by default."""
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    """How the intervals are drawn."""
+
+
+def score(config: ScoreConfig) -> dict[str, Any]:
+    """Score a model on a release and return what ``metrics.json`` holds."""
+    model, out = existing(config.model, "Model folder"), Path(config.out).expanduser()
+    release = read_release(existing(config.data, "Release"))
+    options = summary_options(config)
+    origin = lineage.read(model)
+    assessor = Assessor.from_pretrained(model, config.device)
+    on = date.fromisoformat(config.on) if config.on else date.today()
+    splits = dict.fromkeys((config.calibration, config.split))
+    selections = [
+        select(release, split, on, frozenset(assessor.inventory), config.limit)
+        for split in splits
+        if Split(split) in release.files
+    ]
+    evaluated = next((selection for selection in selections if selection.split == config.split), None)
+    if evaluated is None or not evaluated.utterances:
+        why = "there is no such split" if evaluated is None else f"left out: {evaluated.left_out or 'it is empty'}"
+        raise ScoreError(
+            f"Nothing to score in split {config.split} of release {release.name} ({why}). Choose split= one of: "
+            f"{', '.join(release.files)}."
+        )
+    separate = separation(release, origin, evaluated, selections)
+    inputs = fingerprint(config, model, release)
+    used = manifest.fingerprint([selection.utterances for selection in selections])
+    finished = manifest.read(out)
+    if finished is not None and finished.get("inputs") != inputs:
+        raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
+    if finished is not None and finished.get("used") == used:
+        return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
+    # Consent may have ended since an earlier run: what it stored of those utterances goes first.
+    _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
+    parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
+    parts.mkdir(parents=True, exist_ok=True)
+    with progress() as bar:
+        task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
+        table, verdicts = predict(
+            assessor, release, selections, config.gop, config.batch_seconds, parts, lambda n: bar.advance(task, n)
+        )
+    result = {
+        "metrics_version": METRICS_VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "model": {
+            "name": model_name(model),
+            "language": str(assessor.model.config.language),
+            "inventory": list(assessor.inventory),
+            "encoder": origin.encoder,
+            "code_version": origin.code_version,
+            "learned_from": [
+                {
+                    "name": one.name,
+                    "manifest_sha256": one.manifest_sha256,
+                    "splits": one.splits,
+                    "speakers": len(one.speakers),
+                }
+                for one in origin.releases
+            ],
+        },
+        "data": {
+            "name": release.name,
+            "schema_version": str(release.manifest["schema_version"]),
+            "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
+        },
+        "protocol": {
+            "split": config.split,
+            "calibration_split": config.calibration,
+            "gop": config.gop,
+            "consent_asked_on": on.isoformat(),
+            "left_out": {selection.split: selection.left_out for selection in selections},
+            "not_scored_by_verdict": verdicts,
+            "speakers": separate,
+            "fewest_speakers": config.fewest_speakers,
+            "bootstrap": asdict(config.bootstrap),
+            "code_version": manifest.code_version(),
+        },
+        **summarise(table, options),
+    }
+    predictions.write(out, table)
+    manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    shutil.rmtree(out / PARTS)
+    files = (predictions.PHONES_FILE, predictions.UTTERANCES_FILE, METRICS_FILE)
+    checksums = {name: manifest.file_sha256(out / name) for name in files}
+    manifest.write(
+        out, {"kind": "scores", "inputs": inputs, "used": used, "config": asdict(config), "files": checksums}
+    )
+    return result
+
+
+def model_name(folder: Path) -> str:
+    """Return how a model is called: training puts it into a folder ``model`` of the run that gave it."""
+    resolved = folder.resolve()
+    return resolved.parent.name if resolved.name == "model" else resolved.name
+
+
+def summary_options(config: ScoreConfig) -> SummaryOptions:
+    """Return the part of the configuration that figures depend on, or an error that names the choices."""
+    if config.gop not in GOP_KINDS:
+        raise ScoreError(f"gop={config.gop} is unknown. Choose one of: {', '.join(GOP_KINDS)}.")
+    unknown = [name for name in config.groups if name not in predictions.SLICES]
+    if unknown:
+        raise ScoreError(f"groups={unknown} are unknown. Choose among: {', '.join(predictions.SLICES)}.")
+    for split in (config.split, config.calibration):
+        if split not in list(Split):
+            raise ScoreError(f"There is no split {split!r}. Choose one of: {', '.join(Split)}.")
+    return SummaryOptions(
+        config.split, config.calibration, tuple(config.groups), config.fewest_speakers, config.bootstrap
+    )
+
+
+def separation(release: Release, origin: Lineage, evaluated: Selection, selections: list[Selection]) -> dict[str, Any]:
+    """Return what ids say about the evaluated speakers being strangers to the model; raise when they are not.
+
+    Pseudonyms of two releases cannot be joined, so ids prove it only for the release that the model learned from.
+    """
+    here = manifest.file_sha256(release.path / manifest.NAME)
+    known = [one for one in origin.releases if one.manifest_sha256 == here]
+    heard = frozenset(speaker for one in known for speaker in one.speakers)
+    both = evaluated.speakers & heard
+    if both:
+        raise ScoreError(
+            f"{len(both)} speaker(s) of split {evaluated.split} were learned from by this model (for example "
+            f"{min(both)}): the figures would flatter it. Choose a split it has not heard: split=test"
+        )
+    calibration = frozenset[str]().union(*(s.speakers for s in selections if s.split != evaluated.split))
+    others = sorted({one.name for one in origin.releases if one.manifest_sha256 != here})
+    return {
+        "evaluated": len(evaluated.speakers),
+        "learned_from_in_this_release": len(heard),
+        "shared_with_training": 0 if known else None,
+        "shared_with_calibration": len(evaluated.speakers & calibration),
+        "other_releases_learned_from": others,
+    }
+
+
+def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
+    """Return what a finished run belongs to: settings, weights and release; neither paths nor the day count."""
+    settings = {
+        key: value for key, value in asdict(config).items() if key not in {"model", "data", "out", "device", "on"}
+    }
+    weights = {
+        path.name: manifest.file_sha256(path)
+        for path in sorted(model.iterdir())
+        if path.suffix in {".json", ".safetensors"} and path.name != manifest.NAME
+    }
+    return manifest.fingerprint([settings, weights, manifest.file_sha256(release.path / manifest.NAME)])
+
+
+def _clear(out: Path, keep: str) -> None:
+    """Remove what an earlier run left in ``out``, the marker first, but for the finished windows of this one."""
+    names = (manifest.NAME, METRICS_FILE, predictions.PHONES_FILE, predictions.UTTERANCES_FILE)
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+    for folder in (out / PARTS).glob("*"):
+        if folder.name != keep:
+            shutil.rmtree(folder)
+
+
+def table(result: dict[str, Any]) -> Table:
+    """Return the figures that could be computed, as a table for the console."""
+    title = f"{result['model']['name']} on {result['data']['name']}, {result['protocol']['split']} split"
+    shown = Table(title=escape(title))
+    for heading in ("figure", "value", "interval", "baseline"):
+        shown.add_column(heading, justify="left" if heading == "figure" else "right")
+    for figure in result["figures"]:
+        if figure["value"] is not None:
+            value, baseline = (
+                figure_text(x, figure["percent"]) for x in (figure["value"], figure["baseline"]["value"])
+            )
+            shown.add_row(figure["title"], value, interval_text(figure), baseline)
+    return shown
+
+
+def remarks(result: dict[str, Any]) -> list[str]:
+    """Return what the table does not show: figures that could not be computed, utterances left out, each with why."""
+    missing: dict[str, list[str]] = {}
+    for figure in result["figures"]:
+        if figure["value"] is None:
+            missing.setdefault(figure["reason"], []).append(figure["title"])
+    return [
+        *(f"not computed ({reason}): {len(titles)} figure(s), from {titles[0]}" for reason, titles in missing.items()),
+        *(
+            f"left out of {split}: {count} ({plain(reason)})"
+            for split, reasons in result["protocol"]["left_out"].items()
+            for reason, count in reasons.items()
+        ),
+    ]
+
+
+def work(config: ScoreConfig) -> None:
+    """Score, then show the headline."""
+    result = score(config)
+    console.print(table(result))
+    for line in [
+        *remarks(result),
+        f"Scores: {config.out}/{METRICS_FILE}",
+        f"Next: python -m eval.report runs=[{config.out}] out=report.html",
+    ]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the verb."""
+    run_verb("score", ScoreConfig, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Prediction tables -> every figure of ``metrics.json``: pure, so that anybody can recompute a run from its tables.
+
+GOP is brought to the human scale, and the threshold of detection is chosen, on the calibration split (validation); the
+figures are read off the evaluated split. Each figure stands beside its interval and its baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from eval import metrics
+from eval.bootstrap import BootstrapConfig
+from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
+from eval.groups import by_group
+from eval.metrics import EditCounts
+from eval.predictions import Predictions, encode, floats
+
+LABEL_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0)
+LABEL_NAMES = ("0 to 0.5", "0.5 to 1", "1 to 1.5", "1.5 to 2", "2")
+"""Bins of human accuracy, each including its lower edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryOptions:
+    """Which split is evaluated, which calibrates, what the groups are, and the fewest speakers of a group shown."""
+
+    split: str = "test"
+    calibration: str = "validation"
+    groups: tuple[str, ...] = ("age_band", "gender")
+    fewest_speakers: int = 5
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+
+
+def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, Any]:
+    """Return figures, counts, groups, confusions and the data of the plots as JSON-like values."""
+    part = predictions.only(options.split)
+    rated, counts = rated_phones(part.phones)
+    calibration_rated, calibration_counts = rated_phones(predictions.only(options.calibration).phones)
+    calibration = calibrate(calibration_rated, options.split, options.calibration)
+    edits = utterance_edits(part.utterances)
+    return {
+        "counts": {**counts, **_edit_totals(edits), **_size(part.utterances)},
+        "calibration": {
+            "split": options.calibration,
+            **calibration_counts,
+            "speakers": len(calibration_rated.speakers),
+            "mean_accuracy": calibration.mean,
+            "threshold": calibration.threshold.value,
+            "mapping": None if calibration.mapping is None else asdict(calibration.mapping),
+            "reason": calibration.reason or calibration.threshold.reason,
+        },
+        "figures": [
+            *error_figures(part.utterances, edits, options.bootstrap),
+            *agreement_figures(rated, calibration, options.bootstrap),
+        ],
+        "groups": by_group(
+            part, calibration.threshold.value, options.groups, options.fewest_speakers, options.bootstrap
+        ),
+        "confusions": confusions(part.utterances),
+        "score_by_label": score_by_label(rated, calibration),
+    }
+
+
+def utterance_edits(utterances: pa.Table) -> list[tuple[EditCounts, ...]]:
+    """Count the edits of each utterance's decoding against what was said and against the prompt."""
+    rows = utterances.select(["spoken", "canonical", "decoded"]).to_pylist()
+    return [tuple(metrics.count_edits(row[name], row["decoded"]) for name in ("spoken", "canonical")) for row in rows]
+
+
+def confusions(utterances: pa.Table) -> list[dict[str, Any]]:
+    """Return canonical phone x heard, most frequent first: heard "" is a deletion, canonical "" an insertion."""
+    rows = utterances.select(["canonical", "decoded"]).to_pylist()
+    pairs = (pair for row in rows for pair in metrics.edit_pairs(row["canonical"], row["decoded"]))
+    counts = sorted(metrics.confusion_counts(pairs).items(), key=lambda item: (-item[1], item[0]))
+    return [{"canonical": said, "heard": heard, "count": count} for (said, heard), count in counts]
+
+
+def score_by_label(rated: Rated, calibration: Calibration) -> dict[str, Any] | None:
+    """Return histograms of mapped score and of raw GOP by bin of human accuracy: what the report draws."""
+    if not len(rated.gop):
+        return None
+    bins = np.digitize(rated.accuracy, LABEL_EDGES) - 1  # (N,)
+    low = float(np.quantile(rated.gop, 0.01))
+    edges = np.linspace(low, max(float(rated.gop.max()), low + 1e-6), 41)
+    mapped = None if calibration.mapping is None else calibration.mapping(rated.gop)
+    cells = []
+    for index, name in enumerate(LABEL_NAMES):
+        inside = bins == index
+        cell: dict[str, Any] = {"label": name, "phones": int(inside.sum())}
+        if inside.any():
+            cell["gop"] = np.histogram(np.clip(rated.gop[inside], edges[0], edges[-1]), edges)[0].tolist()
+            cell["quartiles"] = np.quantile(rated.gop[inside], [0.25, 0.5, 0.75]).tolist()
+            if mapped is not None:
+                cell["mean_accuracy"] = float(rated.accuracy[inside].mean())
+                cell["mean_mapped"] = float(mapped[inside].mean())
+                cell["mapped"] = np.histogram(mapped[inside], np.linspace(*metrics.LABEL_RANGE, 21))[0].tolist()
+        cells.append(cell)
+    return {"gop_edges": edges.tolist(), "cells": cells}
+
+
+def _edit_totals(edits: list[tuple[EditCounts, ...]]) -> dict[str, Any]:
+    said, prompt = (sum((pair[index] for pair in edits), EditCounts()) for index in (0, 1))
+    names = ("correct", "substitutions", "deletions", "insertions", "reference")
+    return {
+        "edits_said": {name: getattr(said, name) for name in names},
+        "edits_prompt": {name: getattr(prompt, name) for name in names},
+    }
+
+
+def _size(utterances: pa.Table) -> dict[str, Any]:
+    rows = utterances.select(["spoken", "canonical"]).to_pylist()
+    prompt = sum((metrics.count_edits(row["spoken"], row["canonical"]) for row in rows), EditCounts())
+    return {
+        "utterances": utterances.num_rows,
+        "speakers": len(encode(utterances.column("speaker_id").to_pylist())[1]),
+        "seconds": round(float(np.sum(floats(utterances, "duration"))), 3),
+        "edits_prompt_against_said": prompt.errors,
+    }

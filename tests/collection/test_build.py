@@ -1,0 +1,345 @@
+"""The build as a whole: consent first, the same bytes every time, nothing lost when it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from collection import ledger, manifest, work
+from collection.build import build
+from collection.config import BuildConfig
+from collection.errors import ConfigError, ReleaseError
+from collection.intake import write_intake
+from collection.keys import read_key
+from collection.naming import naming
+from collection.release import read_release
+from collection.schema import Split
+from tests.factories import silence
+from tests.intakes import ON, Class, add_recording, files, make_class
+
+
+def config(made: Class, out: Path, **changes: object) -> BuildConfig:
+    given = {"name": "autumn", "on": ON, "workers": 0, **changes}
+    return BuildConfig(importer="folder", intake=str(made.folder), out=str(out), key=str(made.key), **given)
+
+
+def rows(out: Path) -> list[dict]:
+    release = read_release(out)
+    return [row for split in Split for row in release.rows(split)]
+
+
+def test_every_reading_is_kept_or_counted(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=4, each=2, refusing=(1,))
+    add_recording(made, "pupil-0", "bad-empty", b"")
+    add_recording(made, "pupil-0", "bad-absent", None)
+    add_recording(made, "pupil-2", "bad-text", b"this is no sound at all, only a note " * 20)
+    soundfile.write(tmp_path / "mute.wav", silence(1.0), 16_000)
+    add_recording(made, "pupil-3", "mute", (tmp_path / "mute.wav").read_bytes())
+    facts = build(config(made, tmp_path / "out")).release.manifest
+    assert facts["kept"]["rows"] == 6
+    assert facts["dropped"]["learner_refused"] == 2
+    assert facts["dropped"]["audio_empty_file"] == 1
+    assert facts["dropped"]["audio_missing_file"] == 1
+    assert sum(facts["dropped"].values()) + facts["kept"]["rows"] == 4 * 2 + 4
+    assert sum(count for reason, count in facts["dropped"].items() if reason.startswith("audio_")) == 3
+
+
+def test_a_row_says_what_the_recording_was(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=5, each=1)
+    build(config(made, tmp_path / "out", k=5))
+    names = naming(read_key(made.key), "autumn", "class")
+    row = next(row for row in rows(tmp_path / "out") if row["speaker_id"] == names.speaker("pupil-3"))
+    assert row["utterance_id"] == names.utterance("tape-3-0", 0)
+    assert row["text"] == "see the cat"
+    assert [word["text"] for word in row["words"]] == ["see", "the", "cat"]
+    assert [(phone["canonical"], phone["word_index"]) for phone in row["phones"]][:2] == [("S", 0), ("IY", 0)]
+    assert row["phones"][0]["accuracy"] is None
+    assert row["duration"] == pytest.approx(0.9)
+    assert row["speaker"]["age_band"] == "9-11"  # born in April 2014, recorded in October 2025
+    assert row["consent"]["record"] == names.consent("record-pupil-3")
+    assert row["consent"]["purposes"] == ["evaluation", "training"]
+    # Everybody signed on 1 September 2025 for a year; the day is brought forward to the first of its month.
+    assert row["consent"]["expires"] == "2026-09-01"
+    assert row["device"] == "phone"
+    original, _ = soundfile.read(made.folder / "audio" / "pupil-3-0.wav", dtype="int16")
+    (tmp_path / "row.flac").write_bytes(row["audio"]["bytes"])
+    stored, rate = soundfile.read(tmp_path / "row.flac", dtype="int16")
+    assert rate == 16_000
+    assert np.array_equal(stored, original)
+
+
+def test_nobody_who_refused_is_anywhere(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=6, each=2, refusing=(2, 4))
+    seen: dict[str, bytes] = {}
+
+    def spy(step: str, done: int, total: int) -> None:
+        seen.update(files(tmp_path / "out.work"))
+
+    build(config(made, tmp_path / "out"), spy)
+    names = naming(read_key(made.key), "autumn", "class")
+    everything = b"".join([*files(tmp_path / "out").values(), *seen.values(), *map(str.encode, seen)])
+    assert seen
+    for refused in ("pupil-2", "pupil-4"):
+        assert names.speaker(refused).encode() not in everything
+        assert names.consent(f"record-{refused}").encode() not in everything
+    for number in (2, 4):
+        assert all(names.recording(f"tape-{number}-{take}").encode() not in everything for take in range(2))
+    assert names.speaker("pupil-1").encode() in everything
+    personal = ("pupil-", "tape-", "Martin", "Moulin", "iPhone", "record-", str(tmp_path), made.key.name)
+    assert not [word for word in personal if word.encode() in everything]
+
+
+def test_files_of_those_who_refused_are_never_opened(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, refusing=(1,))
+    opened: set[str] = set()
+    watching = True
+
+    def hook(event: str, arguments: tuple) -> None:
+        if watching and event == "open":
+            opened.add(str(arguments[0]))
+
+    sys.addaudithook(hook)
+    build(config(made, tmp_path / "out"))
+    watching = False
+    assert any("pupil-0" in path for path in opened)
+    assert not any("pupil-1" in path for path in opened)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=6, refusing=(3,))
+    build(config(made, tmp_path / "one"))
+    build(config(made, tmp_path / "two", workers=2))
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    shuffled = replace(made.intake, recordings=tuple(reversed(made.intake.recordings)))
+    write_intake(made.folder, shuffled)
+    build(config(made, tmp_path / "three"))
+    assert files(tmp_path / "one") == files(tmp_path / "three")
+
+
+def test_two_releases_share_no_identifier_but_every_split(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=6)
+    build(config(made, tmp_path / "one"))
+    build(config(made, tmp_path / "two", name="winter"))
+    key = read_key(made.key)
+
+    def identifiers(out: Path) -> set[str]:
+        found = {value for row in rows(out) for name, value in row.items() if name.endswith("_id")}
+        return found | {row["consent"]["record"] for row in rows(out)}
+
+    def splits(out: Path, name: str) -> dict[str, str]:
+        pupil = {naming(key, name, "class").speaker(learner): learner for learner in made.intake.learners}
+        return {pupil[row["speaker_id"]]: split for split in Split for row in read_release(out).rows(split)}
+
+    assert len(identifiers(tmp_path / "one")) == 6 + 12 + 1 + 6
+    assert not identifiers(tmp_path / "one") & identifiers(tmp_path / "two")
+    assert splits(tmp_path / "one", "autumn") == splits(tmp_path / "two", "winter")
+    settled = ledger.read(Path(f"{made.key}.splits.jsonl"))
+    assert sorted(settled.values()) == sorted(splits(tmp_path / "one", "autumn").values())
+    assert "pupil" not in Path(f"{made.key}.splits.jsonl").read_text()
+
+
+def test_a_second_run_does_nothing_and_another_is_refused(tmp_path: Path) -> None:
+    made = make_class(tmp_path)
+    out = tmp_path / "out"
+    assert build(config(made, out)).made
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert not build(config(made, out)).made
+    assert not build(config(made, out, on=None)).made  # the date a release was made on stands in it
+    with pytest.raises(ReleaseError, match="built with other config"):
+        build(config(made, out, k=2))
+    made.sign("pupil-0", yes=False)
+    with pytest.raises(ReleaseError, match=r"built with other inputs.*choose another out"):
+        build(config(made, out))
+    assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_consent_is_asked_again_before_the_release_is_put_together(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=4, each=1)
+
+    def withdraw(step: str, done: int, total: int) -> None:
+        if step == "recordings" and done == total:
+            made.sign("pupil-2", yes=False)
+
+    facts = build(config(made, tmp_path / "out"), withdraw).release.manifest
+    assert facts["kept"]["speakers"] == 3
+    assert facts["dropped"] == {"learner_refused": 1}
+    gone = naming(read_key(made.key), "autumn", "class").speaker("pupil-2").encode()
+    assert gone not in b"".join(files(tmp_path / "out").values())
+
+
+def test_nothing_kept_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2, refusing=(0, 1))
+    with pytest.raises(ReleaseError, match="nothing could be kept.*learner_refused 4"):
+        build(config(made, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(ReleaseError, match="holds no release"):
+        build(config(made, out))
+    (tmp_path / "other.work").mkdir()
+    (tmp_path / "other.work" / "thesis.txt").write_text("mine")
+    with pytest.raises(ReleaseError, match="holds something else"):
+        build(config(made, tmp_path / "other"))
+    assert (out / "thesis.txt").read_text() == (tmp_path / "other.work" / "thesis.txt").read_text() == "mine"
+    with pytest.raises(ConfigError, match="within each other"):
+        build(config(made, made.folder / "release"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"purposes": ["fun"]}, "purposes are research"), ({"on": "soon"}, "ISO date"), ({"purposes": []}, "empty")],
+)
+def test_impossible_settings_are_explained(tmp_path: Path, changes: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build(config(make_class(tmp_path, learners=1), tmp_path / "out", **changes))
+
+
+def verb(made: Class, out: Path, *more: str) -> list[str]:
+    given = [f"intake={made.folder}", f"out={out}", f"key={made.key}", "name=autumn", f"on={ON}", *more]
+    return [sys.executable, "-m", "collection.build", "source=folder", *given]
+
+
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=10, each=4, refusing=(1,))
+    build(config(made, tmp_path / "calm"))
+    calm = files(tmp_path / "calm")
+    out, moments = tmp_path / "out", random.Random(7)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed = 0
+    for attempt in range(6):
+        process = subprocess.Popen(
+            verb(made, out, f"workers={attempt % 2 * 2}"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        # The moment is counted in finished recordings: a clock would mean another one on another machine.
+        target = moments.randint(0, 8) + len(done_in(tmp_path / "out.work"))
+        while process.poll() is None and len(done_in(tmp_path / "out.work")) < target:
+            time.sleep(0.002)
+        killed += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert killed >= 2
+    finished = subprocess.run(verb(made, out, "workers=0"), capture_output=True, text=True, env=environment)
+    assert finished.returncode == 0, finished.stderr
+    assert files(out) == calm
+    assert not (tmp_path / "out.work").exists()
+
+
+def done_in(folder: Path) -> list[Path]:
+    return list(folder.glob("recordings/*.arrow"))
+
+
+@pytest.mark.parametrize("where", ["assemble", "finish", "settle", "close_folder"])
+def test_a_build_that_stops_while_it_assembles_goes_on(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_class(tmp_path, learners=3)
+    build(config(made, tmp_path / "calm"))
+    out = tmp_path / "out"
+    module = {"assemble": "collection.build", "finish": "collection.release", "settle": "collection.ledger"}
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module.get(where, 'collection.work')}.{where}", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build(config(made, out))
+    build(config(made, out))
+    assert files(out) == files(tmp_path / "calm")
+    assert not (tmp_path / "out.work").exists()
+
+
+def stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_stale_and_damaged_work_is_done_again(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3)
+    build(config(made, tmp_path / "calm"))
+    out = tmp_path / "out"
+    recordings = work.open_folder(tmp_path / "out.work")
+    (recordings / "rec_0123456789abcdef-0123456789abcdef.arrow").write_bytes(b"of a learner who withdrew")
+    (recordings / ".half.partial").write_bytes(b"half")
+    build(config(made, out))
+    assert files(out) == files(tmp_path / "calm")
+    with pytest.raises(ReleaseError, match="run the same command again"):
+        (tmp_path / "bad.arrow").write_bytes(b"no arrow file")
+        work.read(tmp_path / "bad.arrow")
+
+
+def test_official_splits_are_obeyed_and_the_rest_is_held_out_of_train(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=12, each=1)
+    recordings = tuple(
+        replace(recording, split=Split.TEST) if number < 4 else recording
+        for number, recording in enumerate(made.intake.recordings)
+    )
+    write_intake(made.folder, replace(made.intake, recordings=recordings))
+    facts = build(config(made, tmp_path / "out")).release.manifest
+    # Eight learners are left for train and validation, 7 : 1.
+    assert {split: part["speakers"] for split, part in facts["splits"].items()} == {
+        "test": 4,
+        "train": 7,
+        "validation": 1,
+    }
+
+
+def test_the_manifest_describes_the_release_and_nobody(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=6)
+    out = tmp_path / "out"
+    facts = build(config(made, out)).release.manifest
+    assert facts == manifest.read(out)
+    assert set(facts["files"]) == {name for name in files(out) if name != "manifest.json"}
+    assert facts["inventory"].keys() == {"en-US"}
+    assert len(facts["inventory"]["en-US"]) == 39
+    assert facts["key_id"] == read_key(made.key).id
+    assert read_key(made.key).secret.hex() not in json.dumps(facts)
+    assert facts["on"] == ON
+    assert facts["config"]["k"] == 5
+    assert not {"out", "key", "intake", "workers"} & facts["config"].keys()
+    read_release(out).verify()
+
+
+def test_the_verb_explains_itself_and_its_exit_codes(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, refusing=(0,))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "collection.build", *arguments], capture_output=True, text=True, env=environment
+        )
+
+    given = verb(made, tmp_path / "out", "workers=0")[3:]
+    first, second = call(*given), call(*given)
+    assert first.returncode == second.returncode == 0
+    assert "learner_refused" in first.stdout
+    assert "removed" in first.stdout
+    assert "roster.name" in first.stdout
+    assert "Nothing to do" in second.stdout
+    wrong = call(*given, "shard_byte=3")
+    assert wrong.returncode == 1
+    assert "shard_byte" in wrong.stderr
+    missing = call(*(argument for argument in given if not argument.startswith("key=")))
+    assert missing.returncode == 2
+    assert "key is required" in missing.stderr
+    other = call(*given, "k=3")
+    assert other.returncode == 1
+    assert "choose another out" in " ".join(other.stderr.split())
+    assert not Path("outputs").exists()

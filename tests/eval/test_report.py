@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from collection import manifest
+from eval.errors import ReportError
+from eval.predictions import Predictions, read, write
+from eval.protocol import warnings
+from eval.report import ReportConfig, read_run, render, work
+from eval.summarise import SummaryOptions, summarise
+
+NASTY = "<script>alert(1)</script>&\"'$x$"
+
+
+def metrics_of(predictions: Predictions, name: str = "tiny", **protocol: Any) -> dict[str, Any]:
+    found = {
+        "metrics_version": "1.0.0",
+        "model": {
+            "name": name,
+            "language": "en-US",
+            "inventory": ["AA"],
+            "encoder": "wav2vec2",
+            "code_version": "0.1.0",
+            "learned_from": [{"name": "r", "manifest_sha256": "ab" * 32, "splits": ["train"], "speakers": 9}],
+        },
+        "data": {"name": "r", "schema_version": "1.0.0", "manifest_sha256": "ab" * 32},
+        "protocol": {
+            "split": "test",
+            "calibration_split": "validation",
+            "gop": "gop_sf",
+            "consent_asked_on": "2026-01-01",
+            "left_out": {"validation": {}, "test": {"no_consent_for_evaluation": 3}},
+            "not_scored_by_verdict": {},
+            "speakers": {
+                "evaluated": 24,
+                "learned_from_in_this_release": 9,
+                "shared_with_training": 0,
+                "shared_with_calibration": 0,
+                "other_releases_learned_from": [],
+            },
+            "fewest_speakers": 5,
+            "bootstrap": {"resamples": 2000, "level": 0.95, "seed": 1},
+            "code_version": "0.1.0",
+            **protocol,
+        },
+        **summarise(predictions, SummaryOptions()),
+    }
+    return dict(json.loads(json.dumps(found, allow_nan=False)))
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: tags with attributes, ids, text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.text += data
+
+
+def figure(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(figure for figure in metrics["figures"] if figure["name"] == name)
+
+
+@pytest.fixture(scope="module")
+def two_models(made_up: Callable[..., Predictions]) -> str:
+    """A page that compares two models."""
+    return render([metrics_of(made_up()), metrics_of(made_up(skill=0.2), "other")], "Scores")
+
+
+def test_figures_follow_from_the_tables(made_up: Callable[..., Predictions]) -> None:
+    predictions = made_up()
+    metrics = metrics_of(predictions)
+    test = predictions.only("test")
+    gop, accuracy = (test.phones.column(name).to_numpy() for name in ("gop", "accuracy"))
+    raw = figure(metrics, "phone_pcc_raw")
+    assert raw["value"] == pytest.approx(pearsonr(gop, accuracy).statistic)
+    assert raw["low"] < raw["value"] < raw["high"]
+    mean = predictions.only("validation").phones.column("accuracy").to_numpy().mean()
+    assert figure(metrics, "phone_mse")["baseline"]["value"] == pytest.approx(np.mean((accuracy - mean) ** 2))
+    edits = metrics["counts"]["edits_said"]
+    errors = edits["substitutions"] + edits["deletions"] + edits["insertions"]
+    assert figure(metrics, "per")["value"] == pytest.approx(errors / edits["reference"])
+    assert sum(row["count"] for row in metrics["confusions"] if row["canonical"]) == metrics["counts"]["phones"]
+
+
+def test_a_model_that_knows_nothing_stands_at_its_baseline(made_up: Callable[..., Predictions]) -> None:
+    metrics = metrics_of(made_up(speakers=60, skill=0.0))
+    area = figure(metrics, "auc")
+    assert area["low"] < 0.5 < area["high"]
+    assert figure(metrics, "phone_pcc")["value"] == pytest.approx(0.0, abs=0.08)
+    precision = figure(metrics, "detection_precision")
+    assert precision["low"] <= precision["baseline"]["value"] <= precision["high"]
+
+
+def test_nobody_rated_leaves_the_error_rate_and_reasons(made_up: Callable[..., Predictions]) -> None:
+    metrics = metrics_of(made_up(rated=False))
+    assert figure(metrics, "per")["value"] is not None
+    assert metrics["counts"]["phones_unrated"] == metrics["counts"]["phones"]
+    for other in metrics["figures"][2:]:
+        assert other["value"] is None
+        assert other["reason"] == "no rated phone"
+    assert "Nobody rated phones" in render([metrics], "t")
+
+
+def test_nothing_is_calibrated_on_the_split_that_is_evaluated(made_up: Callable[..., Predictions]) -> None:
+    found = summarise(made_up(), SummaryOptions(split="validation"))
+    assert figure(found, "phone_mse")["value"] is None
+    assert "nothing may be chosen on it" in figure(found, "detection_f1")["reason"]
+    assert figure(found, "auc")["value"] > 0.9
+    without = summarise(made_up(splits=("test",)), SummaryOptions())
+    assert figure(without, "phone_pcc")["reason"] == "no rated phone in the validation split to calibrate on"
+
+
+def test_tables_survive_the_disk(made_up: Callable[..., Predictions], tmp_path: Path) -> None:
+    predictions = made_up()
+    write(tmp_path, predictions)
+    again = read(tmp_path)
+    assert again.gop_kind == predictions.gop_kind
+    assert again.phones.equals(predictions.phones)
+    assert again.utterances.equals(predictions.utterances)
+    assert metrics_of(again) == metrics_of(predictions)
+
+
+def test_the_page_loads_nothing_and_repeats_no_id(two_models: str) -> None:
+    html, page = two_models, Page(two_models)
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed"), tag
+        for name in ("src", "href", "xlink:href", "srcset", "action"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), attributes
+    assert not re.search(r"@import|url\((?!#)", html)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r"url\(#([^)]+)\)", html)) | set(re.findall(r'aria-labelledby="([^"]+)"', html))
+    assert used <= set(ids)
+
+
+def test_the_page_is_readable_without_seeing_it(two_models: str) -> None:
+    page = Page(two_models)
+    assert dict(page.tags)["html"] == {"lang": "en"}
+    plots = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(plots) == 2 * 4
+    assert all(attributes["role"] == "img" and attributes["aria-labelledby"] for attributes in plots)
+    headers = [attributes for tag, attributes in page.tags if tag == "th"]
+    assert headers
+    assert all("scope" in attributes for attributes in headers)
+
+
+def test_names_are_text_whatever_they_hold(made_up: Callable[..., Predictions]) -> None:
+    metrics = metrics_of(made_up(), NASTY)
+    metrics["data"]["name"] = NASTY
+    for row in metrics["groups"]:
+        row["group"] = NASTY
+    metrics["confusions"].insert(0, {"canonical": NASTY, "heard": "AA", "count": 9999})
+    html = render([metrics], NASTY)
+    assert "<script" not in html
+    page = Page(html)
+    assert page.text.count("alert(1)") >= 5
+    assert NASTY in page.text
+
+
+def test_small_groups_are_named_but_not_shown(made_up: Callable[..., Predictions], two_models: str) -> None:
+    metrics = metrics_of(made_up())
+    hidden = [row for row in metrics["groups"] if row["hidden"]]
+    assert {row["group"] for row in hidden} == {"6-8", "9-11", "12-14", "not stated"}
+    assert all(set(row) == {"by", "group", "hidden"} for row in hidden)
+    assert Page(two_models).text.count("hidden: fewer than 5 speakers") == 2 * 4
+
+
+def test_what_misleads_is_said_first(made_up: Callable[..., Predictions]) -> None:
+    same, other = metrics_of(made_up()), metrics_of(made_up(speakers=12), "other")
+    assert warnings([same], ["a"]) == []
+    assert warnings([same, same], ["a", "b"]) == []
+    (found,) = warnings([same, other], ["a", "b"])
+    assert "do not compare their columns" in found
+    stranger = {**same["protocol"]["speakers"], "shared_with_training": None}
+    same["protocol"] |= {"speakers": stranger, "left_out": {"test": {"beyond_limit": 7}}}
+    not_verified, tried = warnings([same], ["a"])
+    assert "is not verified" in not_verified
+    assert "part of the data only" in tried
+    assert not_verified.replace("a learned", "tiny learned") in Page(render([same], "t")).text
+
+
+def test_the_verb_writes_one_file(made_up: Callable[..., Predictions], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    manifest.atomic_write(run / "metrics.json", json.dumps(metrics_of(made_up())))
+    with pytest.raises(ReportError, match="no finished run"):
+        read_run(run)
+    manifest.write(run, {"kind": "scores"})
+    out = tmp_path / "pages" / "report.html"
+    work(ReportConfig(runs=[str(run), str(run)], out=str(out)))
+    text = Page(out.read_text("utf-8")).text
+    assert "tiny (1)" in text
+    assert "tiny (2)" in text
+    with pytest.raises(ReportError, match="names no run"):
+        work(ReportConfig(runs=[], out=str(out)))
+
+
+def test_metrics_of_another_version_are_refused(tmp_path: Path) -> None:
+    manifest.atomic_write(tmp_path / "metrics.json", json.dumps({"metrics_version": "2.0.0"}))
+    manifest.write(tmp_path, {})
+    with pytest.raises(ReportError, match=r"version 2\.0\.0"):
+        read_run(tmp_path)

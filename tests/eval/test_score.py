@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collection.release import Release
+from collection.schema import ConsentGrant, Split
+from eval import predictions
+from eval.errors import ScoreError
+from eval.predict import batches, predict, select
+from eval.score import METRICS_FILE, PARTS, ScoreConfig, remarks, score, table
+from tests.releases import utterance, write_release
+from tests.training.models import phone_model
+from training import lineage
+from training.assess import Assessor
+from training.lineage import Lineage
+
+PHONES = ("AA", "S", "IY", "M")
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Six speakers a split; one utterance of test may not be evaluated, one holds a phone unknown to the model."""
+    rows = {}
+    for place, split in enumerate(Split):
+        rows[split] = [
+            utterance(
+                100 * place + number,
+                f"spk_{split}_{number % 6}",
+                PHONES[: 2 + number % 3],
+                realised=("", *(None,) * (1 + number % 3)) if number % 4 == 0 else None,
+                accuracies=[0.2 if number % 4 == 0 else 2.0, *(1.8,) * (1 + number % 3)],
+            )
+            for number in range(12)
+        ]
+    refused = ConsentGrant("rec_9", ("training",), "2099-01-01")
+    rows[Split.TEST][3] = dataclasses.replace(rows[Split.TEST][3], consent=refused)
+    ending = ConsentGrant("rec_8", ("evaluation",), "2030-01-01")
+    rows[Split.TEST][4] = dataclasses.replace(rows[Split.TEST][4], consent=ending)
+    strange = tuple(dataclasses.replace(phone, canonical="ZZ") for phone in rows[Split.TEST][5].phones)
+    rows[Split.TEST][5] = dataclasses.replace(rows[Split.TEST][5], phones=strange)
+    return write_release(tmp_path_factory.mktemp("release"), rows)
+
+
+@pytest.fixture(scope="module")
+def model(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "model"
+    phone_model().save_pretrained(folder)
+    heard = frozenset(row["speaker_id"] for row in release.rows("train", ["speaker_id"]))
+    lineage.write(folder, Lineage("random", "0.0.0", (lineage.ancestor(release, ("train",), heard),)))
+    return folder
+
+
+def config(model: Path, release: Release, out: Path, **changes: object) -> ScoreConfig:
+    base = ScoreConfig(str(model), str(release.path), str(out), device="cpu", on="2029-12-31")
+    return dataclasses.replace(base, **changes)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def scored(model: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("scores")
+    score(config(model, release, out))
+    return out
+
+
+def test_a_run_says_what_it_scored_and_what_it_left_out(scored: Path, model: Path) -> None:
+    metrics = json.loads((scored / METRICS_FILE).read_text("utf-8"))
+    assert metrics["protocol"]["left_out"] == {
+        "validation": {},
+        "test": {"no_consent_for_evaluation": 1, "phone_outside_the_models_inventory": 1},
+    }
+    assert metrics["counts"]["utterances"] == 10
+    assert metrics["counts"]["phones_rated"] == metrics["counts"]["phones"]
+    assert metrics["protocol"]["speakers"] == {
+        "evaluated": 6,
+        "learned_from_in_this_release": 6,
+        "shared_with_training": 0,
+        "shared_with_calibration": 0,
+        "other_releases_learned_from": [],
+    }
+    assert metrics["model"]["name"] == model.parent.name
+    assert {figure["name"] for figure in metrics["figures"]} >= {"per", "phone_pcc", "phone_mse", "auc", "detection_f1"}
+    computed = [figure for figure in metrics["figures"] if figure["value"] is not None]
+    assert table(metrics).row_count == len(computed)
+    said = remarks(metrics)
+    assert "left out of test: 1 (no consent for evaluation)" in said
+    assert len(computed) == len(metrics["figures"]) or any(line.startswith("not computed (") for line in said)
+    assert not (scored / PARTS).exists()
+
+
+def test_the_tables_hold_every_phone_with_its_gop_and_its_truth(scored: Path, release: Release) -> None:
+    found = predictions.read(scored)
+    assert found.gop_kind == "gop_sf"
+    rows = found.only("test").phones.to_pylist()
+    truth = {row["utterance_id"]: row for row in release.rows("test", ["utterance_id", "speaker_id", "phones"])}
+    for row in rows:
+        phone = truth[row["utterance_id"]]["phones"][row["slot"]]
+        assert row["canonical"] == phone["canonical"]
+        assert row["accuracy"] == pytest.approx(phone["accuracy"])
+        assert row["speaker_id"] == truth[row["utterance_id"]]["speaker_id"]
+        assert row["gop"] <= 0
+        assert 0 <= row["start"] < row["end"]
+    utterances = {row["utterance_id"]: row for row in found.utterances.to_pylist()}
+    assert utterances["utt_0208"]["canonical"] == ["AA", "S", "IY", "M"]
+    # The first phone was left out by the speaker.
+    assert utterances["utt_0208"]["spoken"] == ["S", "IY", "M"]
+    assert utterances["utt_0208"]["age_band"] == "9-11"
+    assert "utt_0203" not in utterances
+
+
+def test_the_gop_is_that_of_the_one_inference_path(scored: Path, release: Release, model: Path) -> None:
+    from collection.audio import decode_flac
+
+    row = next(release.rows("test", ["utterance_id", "audio", "phones"]))
+    canonical = [(phone["canonical"], phone["word_index"]) for phone in row["phones"]]
+    assessor = Assessor.from_pretrained(model, "cpu")
+    alone = assessor.assess_batch([decode_flac(row["audio"]["bytes"])], canonicals=[canonical])[0]
+    stored = [r for r in predictions.read(scored).phones.to_pylist() if r["utterance_id"] == row["utterance_id"]]
+    assert [r["gop"] for r in stored] == pytest.approx([phone.gop_sf for phone in alone.phones], abs=1e-3)
+
+
+def test_a_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
+    scored: Path, model: Path, release: Release, tmp_path: Path
+) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in scored.iterdir()}
+    assert score(config(model, release, scored)) == json.loads((scored / METRICS_FILE).read_text("utf-8"))
+    assert {path.name: path.stat().st_mtime_ns for path in scored.iterdir()} == before
+    score(config(model, release, tmp_path / "again"))
+    fresh, first = contents(tmp_path / "again"), contents(scored)
+    for name in (predictions.PHONES_FILE, predictions.UTTERANCES_FILE, METRICS_FILE):
+        assert fresh[name] == first[name]
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same(model: Path, release: Release, tmp_path: Path) -> None:
+    assessor = Assessor.from_pretrained(model, "cpu")
+    chosen = [select(release, split, date(2029, 12, 31), PHONES) for split in ("validation", "test")]
+
+    def stop(done: int) -> None:
+        if len(list(stopped.iterdir())) == 2:
+            raise KeyboardInterrupt
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    whole.mkdir()
+    stopped.mkdir()
+    first, _ = predict(assessor, release, chosen, "gop_sf", 60.0, whole, lambda done: None, window=4)
+    with pytest.raises(KeyboardInterrupt):
+        predict(assessor, release, chosen, "gop_sf", 60.0, stopped, stop, window=4)
+    kept = {folder.name: folder.stat().st_mtime_ns for folder in stopped.iterdir()}
+    assert sorted(kept) == ["validation-000000", "validation-000001"]
+    # A window that was being written when the run was stopped is done again.
+    (stopped / ".validation-000002.partial").mkdir()
+    again, _ = predict(assessor, release, chosen, "gop_sf", 60.0, stopped, lambda done: None, window=4)
+    assert {name: (stopped / name).stat().st_mtime_ns for name in kept} == kept
+    assert again.phones.equals(first.phones)
+    assert again.utterances.equals(first.utterances)
+
+
+def test_what_may_no_longer_be_used_leaves_the_finished_run(model: Path, release: Release, tmp_path: Path) -> None:
+    score(config(model, release, tmp_path))
+    assert "utt_0204" in predictions.read(tmp_path).utterances.column("utterance_id").to_pylist()
+    score(config(model, release, tmp_path, on="2030-01-01"))
+    for name in ("phones", "utterances"):
+        kept = getattr(predictions.read(tmp_path), name).column("utterance_id").to_pylist()
+        assert "utt_0204" not in kept
+    metrics = json.loads((tmp_path / METRICS_FILE).read_text("utf-8"))
+    assert metrics["protocol"]["left_out"]["test"]["no_consent_for_evaluation"] == 2
+
+
+def test_other_results_are_never_overwritten(scored: Path, model: Path, release: Release) -> None:
+    before = contents(scored)
+    with pytest.raises(ScoreError, match="Choose another out"):
+        score(config(model, release, scored, gop="gop_lp"))
+    assert contents(scored) == before
+
+
+def test_speakers_the_model_learned_from_are_refused(model: Path, release: Release, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="learned from by this model"):
+        score(config(model, release, tmp_path, split="train"))
+
+
+def test_speakers_of_another_release_are_not_called_strangers(model: Path, release: Release, tmp_path: Path) -> None:
+    other = tmp_path / "model"
+    phone_model().save_pretrained(other)
+    foreign = lineage.Ancestor("elsewhere", "0" * 64, "1.0.0", ("train",), ("spk_x",))
+    lineage.write(other, Lineage("random", "0.0.0", (foreign,)))
+    metrics = score(config(other, release, tmp_path / "out"))
+    assert metrics["protocol"]["speakers"]["shared_with_training"] is None
+    assert metrics["protocol"]["speakers"]["other_releases_learned_from"] == ["elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gop": "best"}, "Choose one of: gop_sf"),
+        ({"groups": ["name"]}, "Choose among: age_band"),
+        ({"split": "dev"}, "There is no split 'dev'"),
+        ({"limit": 0}, "Nothing to score"),
+        ({"on": "2099-01-01"}, "no_consent_for_evaluation"),
+    ],
+)
+def test_a_wrong_setting_says_the_choices(
+    changes: dict[str, object], message: str, model: Path, release: Release, tmp_path: Path
+) -> None:
+    with pytest.raises(ScoreError, match=message):
+        score(config(model, release, tmp_path, **changes))
+    assert not list(tmp_path.iterdir())
+
+
+def test_batches_hold_every_row_once_within_their_seconds() -> None:
+    rng = np.random.default_rng(0)
+    rows = [{"utterance_id": f"u{n}", "duration": float(d)} for n, d in enumerate(rng.uniform(0.5, 9, 50))]
+    found = list(batches(rows, 20.0))
+    assert sorted(row["utterance_id"] for batch in found for row in batch) == sorted(
+        row["utterance_id"] for row in rows
+    )
+    assert all(len(batch) * max(row["duration"] for row in batch) <= 20 for batch in found)
+    assert [len(batch) for batch in batches([{"utterance_id": "long", "duration": 90.0}], 20.0)] == [1]

@@ -1,0 +1,175 @@
+"""The verb as its user runs it: tiny models on tones that can be learned, killed and resumed, refused and repeated."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from collection import manifest
+from collection.release import Release
+from collection.schema import ConsentGrant, Split
+from tests.releases import tone_rows, utterance, write_release
+from tests.training.models import wave_folder
+from training import lineage
+from training.model import PhoneModel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    rows = {
+        Split.TRAIN: [row for n in range(4) for row in tone_rows(10 * n, 6, f"spk_{n}")],
+        Split.VALIDATION: tone_rows(100, 6, "spk_9"),
+    }
+    return write_release(tmp_path_factory.mktemp("release"), rows)
+
+
+def command(release: Release, out: Path, *more: str) -> list[str]:
+    settings = ["optim.batch_size=4", "optim.epochs=3", "optim.encoder_rate=1e-3", "report_to=[]", *more]
+    verb = [sys.executable, "-m", "training.train", "model=wav2vec2_tiny", f"data.release={release.path}", f"out={out}"]
+    return verb + settings
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=600, env=environment())
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "model.safetensors")
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = run(command(release, out, "augment=classroom", "save_every=4"))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_a_finished_run_holds_a_model_its_origin_and_nothing_else(undisturbed: Path, release: Release) -> None:
+    assert sorted(path.name for path in undisturbed.iterdir()) == ["manifest.json", "model", "run.json"]
+    facts = manifest.read(undisturbed)
+    assert facts is not None
+    assert facts["history"][-1]["epoch"] == 3
+    model = PhoneModel.from_pretrained(undisturbed / "model")
+    assert model.config.inventory == release.inventory["en-US"]
+    origin = lineage.read(undisturbed / "model")
+    assert origin.releases[0].speakers == ("spk_0", "spk_1", "spk_2", "spk_3", "spk_9")
+    fingerprint = manifest.file_sha256(release.path / "manifest.json")
+    assert list(lineage.learned_from(undisturbed, fingerprint)) == [undisturbed / "model"]
+    assert list(lineage.learned_from(undisturbed, "0" * 64)) == []
+
+
+def test_a_second_run_does_nothing_and_another_configuration_is_refused(undisturbed: Path, release: Release) -> None:
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*")}
+    again = run(command(release, undisturbed, "augment=classroom", "save_every=4"))
+    assert (again.returncode, "Nothing to do" in again.stdout) == (0, True)
+    other = run(command(release, undisturbed, "augment=classroom", "save_every=4", "seed=1"))
+    assert (other.returncode, "another configuration" in other.stderr) == (1, True)
+    assert {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*")} == before
+
+
+def test_runs_killed_at_random_moments_end_in_the_same_weights(
+    undisturbed: Path, release: Release, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    arguments = command(release, out, "augment=classroom", "save_every=4", "workers=1")
+    generator = random.Random()
+    seed = generator.randrange(10**6)
+    generator.seed(seed)
+    kills = 0
+    for _ in range(3):
+        process = subprocess.Popen(arguments, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=-3)
+        start_again = generator.randrange(1, 5)
+        while process.poll() is None and len(list(out.glob("checkpoints/checkpoint-*"))) < min(start_again, 2):
+            time.sleep(0.01)
+        time.sleep(generator.random() * 0.3)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    done = run(arguments)
+    assert done.returncode == 0, f"seed {seed}: {done.stderr}"
+    assert kills >= 1
+    assert same(weights(out), weights(undisturbed)), f"seed {seed}"
+    one, other = manifest.read(out), manifest.read(undisturbed)
+    assert one is not None and other is not None
+    assert one["history"] == other["history"], f"seed {seed}"
+
+
+def test_a_frozen_encoder_learns_tones_from_stored_states(release: Release, tmp_path: Path) -> None:
+    """Three hundred steps of the head alone: tones are easy, so most phones must come out right."""
+    frozen = ("optim.freeze_encoder=true", "optim.epochs=60", "model.layers=[0,1,2]", "optim.head_rate=1e-2")
+    done = run(command(release, tmp_path / "frozen", *frozen, "save_every=90"))
+    assert done.returncode == 0, done.stderr
+    facts = manifest.read(tmp_path / "frozen")
+    assert facts is not None
+    assert facts["validation_per"] < 0.35
+    assert not (tmp_path / "frozen" / ".cache").exists()
+
+
+def test_a_local_folder_takes_the_place_of_a_hub_name(release: Release, tmp_path: Path) -> None:
+    folder = wave_folder(tmp_path / "wav2vec2-base", feat_extract_norm="group")
+    verb = [sys.executable, "-m", "training.train", "model=wav2vec2_base", f"model.name={folder}"]
+    more = [f"data.release={release.path}", f"out={tmp_path / 'run'}", "optim.max_steps=2", "optim.batch_size=2"]
+    done = run([*verb, *more])
+    assert done.returncode == 0, done.stderr
+    assert lineage.read(tmp_path / "run" / "model").encoder == str(folder)
+
+
+def test_a_typo_and_a_wrong_type_stop_the_run(release: Release, tmp_path: Path) -> None:
+    typo = run(command(release, tmp_path / "a", "optim.epoch=3"))
+    assert (typo.returncode, "epoch" in typo.stderr) == (1, True)
+    wrong = run(command(release, tmp_path / "b", "optim.batch_size=many"))
+    assert (wrong.returncode, "many" in wrong.stderr) == (1, True)
+    missing = run([sys.executable, "-m", "training.train", "out=x"])
+    assert (missing.returncode, "data.release" in missing.stderr) == (2, True)
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "b").exists()
+
+
+def test_rows_without_consent_or_with_too_many_phones_are_left_out_and_counted(tmp_path: Path) -> None:
+    expired = ConsentGrant("rec_1", ("training",), "2020-01-01")
+    other = ConsentGrant("rec_2", ("evaluation",), "2099-01-01")
+    crowded = utterance(5, "spk_0", ["AA"] * 60, realised=["AA"] + [None] * 59)
+    rows = [
+        *tone_rows(0, 4, "spk_0"),
+        utterance(6, "spk_1", consent=expired),
+        utterance(7, "spk_2", consent=other),
+        utterance(8, "spk_0", ["AA", "S"], realised=["ZH", None][:0] or ["", ""]),
+        crowded,
+    ]
+    release = write_release(tmp_path / "release", {Split.TRAIN: rows})
+    more = ("data.validation_split=''", "optim.max_steps=1", "data.max_seconds=8")
+    done = run(command(release, tmp_path / "run", *more))
+    assert done.returncode == 0, done.stderr
+    facts = manifest.read(tmp_path / "run")
+    assert facts is not None
+    assert facts["left_out"]["train"] == {"no_consent_for_purpose": 2, "too_short": 1, "too_long": 1}
+    assert lineage.read(tmp_path / "run" / "model").releases[0].speakers == ("spk_0",)
+
+
+def test_nothing_to_learn_from_says_why(tmp_path: Path) -> None:
+    refused = ConsentGrant("rec_1", ("evaluation",), "2099-01-01")
+    release = write_release(tmp_path / "release", {Split.TRAIN: [utterance(0, "spk_0", consent=refused)]})
+    done = run(command(release, tmp_path / "run"))
+    assert done.returncode == 1
+    assert "no_consent_for_purpose: 1" in done.stderr

@@ -1,0 +1,154 @@
+"""What a training run can be told, with unit and effect; YAML in ``configs/`` stores only differences from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from omegaconf import MISSING
+
+
+class Head(StrEnum):
+    """Layers between the encoder's states and the phone logits."""
+
+    linear = "linear"
+    lstm = "lstm"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward pass; losses are always float32."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@dataclass
+class DataConfig:
+    """What is learned from."""
+
+    release: str = MISSING
+    """Folder of a release made by ``collection.build``."""
+    train_split: str = "train"
+    """Split to learn from."""
+    validation_split: str = "validation"
+    """Split of other speakers that chooses the best epoch; empty: none, the last epoch is kept."""
+    purpose: str = "training"
+    """Purpose that every row's consent must cover today; other rows are dropped and counted."""
+    on: str | None = None
+    """ISO date on which consent is asked; default today."""
+    max_seconds: float = 20.0
+    """Longer utterances are left out and counted (memory; Whisper hears 30 s at most)."""
+    min_seconds: float = 0.2
+    """Shorter utterances are left out and counted."""
+    limit: int | None = None
+    """Use only the first so many utterances of each split, for a quick look."""
+
+
+@dataclass
+class ModelConfig:
+    """The encoder and the head on top of it."""
+
+    name: str = MISSING
+    """Hub name or local folder of the encoder."""
+    pretrained: bool = True
+    """False starts from random weights of the encoder's configuration (tests, pretraining studies)."""
+    encoder: dict[str, Any] | None = None
+    """A whole encoder configuration in place of ``name`` (tiny random encoders)."""
+    extractor: dict[str, Any] | None = None
+    """The feature extractor's settings that go with ``encoder``."""
+    layers: list[int] = field(default_factory=lambda: [-1])
+    """Encoder states the head reads, concatenated; 0 is the input of the first layer, -1 the last layer's output."""
+    head: Head = Head.linear
+    """``linear`` for an encoder that learns; ``lstm`` adds context on top of a frozen one."""
+    head_size: int = 256
+    """Units a direction of the LSTM."""
+    head_layers: int = 2
+    """Layers of the LSTM."""
+    dropout: float = 0.1
+    """Share of head activations dropped while training."""
+    mask_time: float = 0.0
+    """SpecAugment on the head's input: share of frames hidden."""
+    mask_width: float = 0.0
+    """SpecAugment on the head's input: largest share of dimensions hidden."""
+    encoder_mask_time: float = 0.05
+    """wav2vec2's own masking of its input frames while it learns: share of frames."""
+    encoder_mask_width: float = 0.0
+    """The same over feature dimensions."""
+
+
+@dataclass
+class AugmentConfig:
+    """Changes made to the sound of training utterances; each draw depends on (seed, epoch, utterance) alone."""
+
+    speed: list[float] = field(default_factory=list)
+    """Factors of speed, one drawn an utterance (0.9 is slower and lower); empty: none."""
+    noise_probability: float = 0.0
+    """Share of utterances that get coloured noise."""
+    noise_snr_db: list[float] = field(default_factory=lambda: [5.0, 30.0])
+    """Lowest and highest signal-to-noise ratio of that noise, dB."""
+    gain_db: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    """Lowest and highest change of level, dB."""
+    codec_probability: float = 0.0
+    """Share of utterances passed through a telephone-like channel: 300-3400 Hz and 8-bit mu-law."""
+
+
+@dataclass
+class OptimConfig:
+    """How it is learned."""
+
+    epochs: float = 10.0
+    """Passes over the training split."""
+    max_steps: int = -1
+    """Stops after so many optimiser steps when positive, whatever ``epochs`` says."""
+    batch_size: int = 16
+    """Utterances a step and device."""
+    accumulate: int = 1
+    """Steps whose gradients are added before the weights move."""
+    encoder_rate: float = 3e-5
+    """Peak learning rate of the encoder."""
+    head_rate: float = 1e-3
+    """Peak learning rate of the head."""
+    warmup: float = 0.1
+    """Share of the steps in which rates climb to their peak (first stage of three)."""
+    hold: float = 0.4
+    """Share of the steps at peak (second stage); the rest decays to ``final_scale``."""
+    final_scale: float = 0.02
+    """Rates at the end as a share of the peak."""
+    weight_decay: float = 0.01
+    """AdamW weight decay (not on biases and norms)."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+    freeze_encoder: bool = False
+    """True: only the head learns, and the encoder's states are computed once when nothing changes the sound."""
+    freeze_extractor: bool = True
+    """True: the convolutions that see the waveform stay as pretrained."""
+    encoder_starts: float = 0.0
+    """Share of the steps before the encoder begins to learn (the head first finds its footing)."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    precision: Precision = Precision.auto
+    """``auto`` is bf16 on a GPU that has it, else fp32."""
+
+
+@dataclass
+class TrainConfig:
+    """One training run: ``python -m training.train data.release=… model=… out=…``."""
+
+    out: str = MISSING
+    """Folder of the run: checkpoints while it goes, ``model/`` and ``manifest.json`` when it is done."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    seed: int = 0
+    """Seed of weights, order, dropout and augmentation."""
+    workers: int = 0
+    """Data loading processes a device."""
+    threads: int = 0
+    """CPU threads of torch; 0 leaves torch's choice."""
+    save_every: str = "epoch"
+    """``epoch``, or a number of steps, between checkpoints a killed run resumes from."""
+    report_to: list[str] = field(default_factory=lambda: ["tensorboard"])
+    """Experiment trackers: tensorboard (local files), mlflow, wandb; empty for none."""

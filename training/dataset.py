@@ -1,0 +1,162 @@
+"""A release to training examples: consent asked again, the schema checked, what cannot be learned from counted."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+from torch.utils.data import Dataset
+
+from collection.audio import decode_flac
+from collection.consent import may_use
+from collection.release import Release
+from collection.schema import FEATURES, SAMPLE_RATE, ConsentGrant, Purpose, Split
+from training.augment import augment, changes_sound
+from training.config import AugmentConfig, DataConfig
+from training.encoder import Frontend
+from training.errors import TrainingDataError
+
+
+class Left(StrEnum):
+    """Why an utterance was left out of training."""
+
+    NO_CONSENT = "no_consent_for_purpose"
+    TOO_LONG = "too_long"
+    TOO_SHORT = "too_short"
+    NO_PHONES = "no_phones"
+    UNKNOWN_PHONE = "unknown_phone"
+    INFEASIBLE = "more_phones_than_frames"
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """The utterances of one split that may and can be learned from.
+
+    ``table`` holds their audio, ``targets`` their CTC indices, ``seconds`` their durations, ``left`` the count of the
+    others by reason.
+    """
+
+    table: datasets.Dataset
+    targets: list[list[int]]
+    seconds: list[float]
+    speakers: frozenset[str]
+    left: Counter[str]
+
+
+def read_split(
+    release: Release,
+    split: str,
+    config: DataConfig,
+    inventory: Sequence[str],
+    frontend: Frontend,
+    slowest: float,
+    cache: Path,
+) -> SplitData:
+    """Return the examples of one split; the memory-mapped copy of the audio lives under ``cache``, nowhere else.
+
+    ``slowest`` is the shortest share of its frames that an utterance may keep after augmentation.
+    """
+    files = [str(path) for path in release.files.get(Split(split), ())]
+    if not files:
+        raise TrainingDataError(f"The release has no split {split!r}. Choose one of: {', '.join(release.files)}.")
+    table = datasets.Dataset.from_parquet(files, features=FEATURES, cache_dir=str(cache), keep_in_memory=False)
+    index = {symbol: number + 1 for number, symbol in enumerate(inventory)}
+    on = date.fromisoformat(config.on) if config.on else date.today()
+    kept: list[int] = []
+    targets: list[list[int]] = []
+    left: Counter[str] = Counter()
+    light = table.select_columns(["phones", "duration", "consent", "speaker_id"])
+    for position, row in enumerate(light):
+        found, reason = _target(row, config, on, index, frontend, slowest)
+        if reason is not None:
+            left[reason] += 1
+            continue
+        kept.append(position)
+        targets.append(found)
+        if config.limit is not None and len(kept) >= config.limit:
+            break
+    if not kept:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in left.items()) or "the split is empty"
+        raise TrainingDataError(f"Nothing in split {split!r} can be learned from ({reasons}).")
+    light = light.select(kept)
+    return SplitData(
+        table=table.select_columns(["audio"]).select(kept),
+        targets=targets,
+        seconds=[float(value) for value in light["duration"]],
+        speakers=frozenset(light["speaker_id"]),
+        left=left,
+    )
+
+
+def _target(
+    row: dict[str, Any], config: DataConfig, on: date, index: dict[str, int], frontend: Frontend, slowest: float
+) -> tuple[list[int], Left | None]:
+    """Return the CTC target of a row, or why there is none."""
+    consent = row["consent"]
+    grant = ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])
+    if not may_use(grant, Purpose(config.purpose), on):
+        return [], Left.NO_CONSENT
+    if row["duration"] > config.max_seconds:
+        return [], Left.TOO_LONG
+    if row["duration"] < config.min_seconds:
+        return [], Left.TOO_SHORT
+    said = spoken_phones(row["phones"])
+    if not said:
+        return [], Left.NO_PHONES
+    if any(phone not in index for phone in said):
+        return [], Left.UNKNOWN_PHONE
+    target = [index[phone] for phone in said]
+    if frontend.frames(int(row["duration"] * SAMPLE_RATE * slowest)) < frames_needed(target):
+        return [], Left.INFEASIBLE
+    return target, None
+
+
+def spoken_phones(phones: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what was said where that is known ("" is a deletion), the canonical phone elsewhere."""
+    said = [phone["canonical"] if phone["realised"] is None else phone["realised"] for phone in phones]
+    return [phone for phone in said if phone]
+
+
+def frames_needed(target: Sequence[int]) -> int:
+    """Return the fewest frames that CTC can lay a target on: one a phone, and a blank between equal neighbours."""
+    return len(target) + sum(a == b for a, b in pairwise(target))
+
+
+class Examples(Dataset[dict[str, Any]]):
+    """Training examples by *draw*: ``epoch * len(self) + index``, so that an augmentation depends on nothing else."""
+
+    def __init__(self, data: SplitData, config: AugmentConfig | None, seed: int) -> None:
+        self.data, self.config, self.seed = data, config, seed
+
+    def __len__(self) -> int:
+        return len(self.data.targets)
+
+    def samples(self, index: int) -> int:
+        """Return the number of samples of an utterance as stored."""
+        return round(self.data.seconds[index] * SAMPLE_RATE)
+
+    def __getitem__(self, draw: int) -> dict[str, Any]:
+        epoch, index = divmod(draw, len(self))
+        waveform = decode_flac(self.data.table[index]["audio"]["bytes"])
+        if self.config is not None and changes_sound(self.config):
+            waveform = augment(waveform, self.config, np.random.default_rng([self.seed, epoch, index]))
+        return {"waveform": waveform, "labels": self.data.targets[index]}
+
+
+def shortest_share(config: AugmentConfig) -> float:
+    """Return the smallest share of an utterance's frames that remains when it is played fastest."""
+    return 1.0 / max(config.speed, default=1.0)
+
+
+def drop_cache(cache: Path) -> None:
+    """Remove the audio copy of a finished run: a withdrawn voice must not linger in it."""
+    shutil.rmtree(cache, ignore_errors=True)

@@ -1,0 +1,59 @@
+"""An assessment as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training.assessment import Assessment, PhoneScore, Verdict
+
+DOUBTFUL = -0.7
+"""gop_sf below which a phone that still wins is shown as doubtful: less than half of the probability is its own."""
+
+ADVICE = {
+    Verdict.TOO_SHORT: "The recording is too short for this text. Read the whole text, then stop the recording.",
+    Verdict.TOO_LONG: "The recording is too long to assess in one piece. Read one sentence at a time.",
+    Verdict.SILENT: "The recording is silent. Check the microphone, then record again.",
+    Verdict.DAMAGED: "The recording is damaged. Record again.",
+    Verdict.NO_TEXT: "The text holds no word. Give the text that was read.",
+    Verdict.UNREADABLE: "A word of the text has no known pronunciation. Check its spelling and the model's language.",
+    Verdict.NOTHING_HEARD: "No speech was recognised. Come closer to the microphone, then record again.",
+}
+
+STYLES = {"good": "green", "doubtful": "yellow", "changed": "bold red", "missing": "bold red strike"}
+
+
+def grade(phone: PhoneScore) -> str:
+    """Return how a phone is shown: good, doubtful, changed (another was heard) or missing (none was)."""
+    if phone.heard == phone.symbol:
+        return "good" if phone.gop_sf >= DOUBTFUL else "doubtful"
+    return "changed" if phone.heard else "missing"
+
+
+def remark(phone: PhoneScore) -> str:
+    """Return what to tell about one phone, "" when nothing."""
+    return {
+        "good": "",
+        "doubtful": f"{phone.symbol} was not clear",
+        "changed": f"{phone.symbol} sounded like {phone.heard}",
+        "missing": f"{phone.symbol} was not heard",
+    }[grade(phone)]
+
+
+def render(assessment: Assessment) -> RenderableType:
+    """Return one line a word with its phones coloured and what to work on; a plain advice without scores otherwise."""
+    if assessment.verdict is not Verdict.OK:
+        return Text(ADVICE[assessment.verdict], style="yellow")
+    table = Table(box=None, pad_edge=False)
+    for header in ("word", "from", "to", "phones", "to work on"):
+        table.add_column(header, justify="right" if header in {"from", "to"} else "left")
+    for index, word in enumerate(assessment.words):
+        phones = [phone for phone in assessment.phones if phone.word_index == index]
+        symbols = Text(" ").join(Text(phone.symbol, style=STYLES[grade(phone)]) for phone in phones)
+        remarks = "; ".join(filter(None, map(remark, phones)))
+        times = ["" if time is None else f"{time:.2f}" for time in (word.start, word.end)]
+        table.add_row(Text(word.text), *times, symbols, Text(remarks))
+    fine = sum(grade(phone) == "good" for phone in assessment.phones)
+    total = Text(f"{fine} of {len(assessment.phones)} phones clear. An advice by a model, not a grade.", style="dim")
+    return Group(table, Text(), total)

@@ -1,0 +1,263 @@
+"""Fine-tune a speech encoder for phones: ``python -m training.train data.release=… model=wav2vec2_base out=…``.
+
+Several GPUs: ``torchrun --nproc-per-node 4 -m training.train …``. A killed run goes on from its last whole checkpoint
+when the same command is given again; a finished run does nothing. Sweeps: ``-m seed=0,1,2 out='runs/seed-${seed}'``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from collection import cli, manifest
+from collection.release import Release, read_release
+from collection.schema import SCHEMA_VERSION
+from training import lineage
+from training.augment import changes_sound
+from training.build import build_model, freeze
+from training.collate import Collator
+from training.config import Precision, TrainConfig
+from training.dataset import Examples, SplitData, drop_cache, read_split, shortest_share
+from training.errors import ModelError
+from training.model import PhoneModel
+from training.states import StoredStates, store_states
+
+MODEL = "model"
+CACHE = ".cache"
+CHECKPOINTS = "checkpoints"
+RUN = "run.json"
+NOT_THE_RESULT = ("out", "workers", "threads", "report_to", "save_every")
+"""Settings that change how a run goes but not what comes out."""
+
+
+def train(config: TrainConfig) -> Path:
+    """Train as configured and return the folder of the finished model."""
+    out = Path(config.out)
+    release = read_release(cli.existing(config.data.release, "Release"))
+    identity = _identity(config, release)
+    if (done := manifest.read(out)) is not None:
+        if done["identity"] != identity:
+            raise ModelError(f"{out} holds a finished run of another configuration or release. Give another out=….")
+        cli.console.print(f"Nothing to do: {out} is finished. The model is in {out / MODEL}.")
+        return out / MODEL
+    _claim(out, identity)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    language, symbols = _inventory(release)
+    model = build_model(config.model, symbols, language)
+    freeze(model, config.optim)
+    data = {
+        split: read_split(
+            release, split, config.data, symbols, model.frontend, shortest_share(config.augment), out / CACHE / "audio"
+        )
+        for split in (config.data.train_split, config.data.validation_split)
+        if split
+    }
+    _announce(model, data)
+    trainer = _trainer(config, model, data, out)
+    from training.trainer import last_whole_checkpoint
+
+    resume = last_whole_checkpoint(out / CHECKPOINTS, clean=trainer.is_world_process_zero())
+    if resume:
+        cli.console.print(f"Going on from {resume}.")
+    result = trainer.train(resume_from_checkpoint=resume)
+    if trainer.is_world_process_zero():
+        splits = tuple(data)
+        speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
+        trained = lineage.Lineage(
+            config.model.name if config.model.encoder is None else "random",
+            manifest.code_version(),
+            (lineage.ancestor(release, splits, speakers),),
+        )
+        _finish(config, model, trained, data, trainer.state.log_history, out, identity, result.metrics)
+    return out / MODEL
+
+
+def _identity(config: TrainConfig, release: Release) -> str:
+    settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
+    settings["data"] = {**settings["data"], "release": manifest.file_sha256(release.path / manifest.NAME)}
+    return manifest.fingerprint(settings)
+
+
+def _claim(out: Path, identity: str) -> None:
+    """Write down what this folder is for, or refuse a folder begun with other settings."""
+    note = out / RUN
+    if note.exists() and json.loads(note.read_text("utf-8"))["identity"] != identity:
+        raise ModelError(
+            f"{out} holds an unfinished run of another configuration or release. Give the same settings to go on with "
+            "it, another out=…, or remove the folder."
+        )
+    manifest.atomic_write(note, json.dumps({"identity": identity}) + "\n")
+
+
+def _inventory(release: Release) -> tuple[str, tuple[str, ...]]:
+    """Return the one language of a release and its phone symbols."""
+    languages = sorted(release.inventory)
+    if len(languages) != 1:
+        raise ModelError(
+            f"The release holds {len(languages)} languages ({', '.join(languages)}); a phone head serves one. "
+            "Build a release for each."
+        )
+    return languages[0], tuple(release.inventory[languages[0]])
+
+
+def _announce(model: PhoneModel, data: dict[str, SplitData]) -> None:
+    table = Table("split", "utterances", "hours", "speakers", "left out")
+    for split, part in data.items():
+        left = ", ".join(f"{reason} {count}" for reason, count in sorted(part.left.items())) or "none"
+        hours = f"{sum(part.seconds) / 3600:.2f}"
+        table.add_row(split, str(len(part.targets)), hours, str(len(part.speakers)), left)
+    cli.console.print(table)
+    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    total = sum(p.numel() for p in model.parameters())
+    cli.console.print(f"{total / 1e6:.1f} M parameters, {learning / 1e6:.1f} M of them learn.")
+
+
+def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData], out: Path) -> Any:
+    # The Trainer takes seconds to import: only a run that trains pays for it.
+    from transformers import PrinterCallback, TrainingArguments
+
+    from training.trainer import MarkWhole, PhoneTrainer, Tell, best_paths, phone_error_rate
+
+    optim, validation = config.optim, config.data.validation_split
+    strategy, steps = ("epoch", 500) if config.save_every == "epoch" else ("steps", int(config.save_every))
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / "logs"))
+    arguments = TrainingArguments(
+        output_dir=str(out / CHECKPOINTS),
+        per_device_train_batch_size=optim.batch_size,
+        per_device_eval_batch_size=optim.batch_size,
+        gradient_accumulation_steps=optim.accumulate,
+        num_train_epochs=optim.epochs,
+        max_steps=optim.max_steps,
+        max_grad_norm=optim.clip,
+        bf16=_bf16(config.optim.precision),
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=optim.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        ddp_find_unused_parameters=True,
+        seed=config.seed,
+        dataloader_num_workers=config.workers,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        save_strategy=strategy,
+        save_steps=steps,
+        eval_strategy=strategy if validation else "no",
+        eval_steps=steps,
+        save_total_limit=2,
+        load_best_model_at_end=bool(validation),
+        metric_for_best_model="per" if validation else None,
+        greater_is_better=False,
+        logging_steps=20,
+        report_to=config.report_to or "none",
+        disable_tqdm=not cli.console.is_terminal,
+    )
+    train_split = config.data.train_split
+    trainer = PhoneTrainer(
+        model=model,
+        args=arguments,
+        optim=optim,
+        seconds=data[train_split].seconds,
+        train_dataset=_examples(config, model, data[train_split], train_split, out, arguments.device),
+        eval_dataset=_examples(config, model, data[validation], validation, out, arguments.device)
+        if validation
+        else None,
+        data_collator=Collator(model.frontend),
+        compute_metrics=phone_error_rate,
+        preprocess_logits_for_metrics=best_paths,
+        callbacks=[MarkWhole(), Tell(cli.console.print)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _examples(
+    config: TrainConfig, model: PhoneModel, data: SplitData, split: str, out: Path, device: torch.device
+) -> Examples | StoredStates:
+    """Return examples to learn from or validate on; with stored states where the encoder always says the same."""
+    learns = split == config.data.train_split
+    examples = Examples(data, config.augment if learns else None, config.seed)
+    if not config.optim.freeze_encoder or changes_sound(config.augment):
+        return examples
+    with cli.progress() as bar:
+        task = bar.add_task(f"encoder states, {split}", total=len(examples))
+        return store_states(model, examples, out / CACHE / f"{split}.f16", device, lambda done: bar.advance(task, done))
+
+
+def _bf16(precision: Precision) -> bool:
+    if precision is Precision.auto:
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return precision is Precision.bf16
+
+
+def _finish(
+    config: TrainConfig,
+    model: PhoneModel,
+    trained: lineage.Lineage,
+    data: dict[str, SplitData],
+    history: list[dict[str, Any]],
+    out: Path,
+    identity: str,
+    metrics: dict[str, float],
+) -> None:
+    """Save the model with its origin, the manifest last, then remove what only the run needed."""
+    folder = out / MODEL
+    model.save_pretrained(folder)
+    lineage.write(folder, trained)
+    manifest.atomic_write(folder / "train_config.json", json.dumps(asdict(config), indent=2, default=str) + "\n")
+    validation = [entry for entry in history if "eval_per" in entry]
+    best = min((entry["eval_per"] for entry in validation), default=None)
+    manifest.write(
+        out,
+        {
+            "identity": identity,
+            "schema_version": SCHEMA_VERSION,
+            "code_version": manifest.code_version(),
+            "config": {**asdict(config), "out": None},
+            "left_out": {split: dict(part.left) for split, part in data.items()},
+            "validation_per": best,
+            "speed": _speed(config, data, metrics),
+            "history": [{key: entry[key] for key in ("epoch", "eval_per", "eval_loss")} for entry in validation],
+            "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
+        },
+    )
+    drop_cache(out / CACHE)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
+    cli.console.print(
+        f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data.release} out=…"
+    )
+
+
+def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:
+    """Return what the run cost since it last started: seconds, audio-seconds a second and peak memory.
+
+    Memory is what torch held on a GPU, the resident set of this process on a CPU.
+    """
+    audio = sum(data[config.data.train_split].seconds)
+    utterances = len(data[config.data.train_split].targets)
+    cuda = torch.cuda.is_available()
+    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "device": torch.cuda.get_device_name() if cuda else f"cpu, {torch.get_num_threads()} threads",
+        "train_s": metrics["train_runtime"],
+        "audio_seconds_per_second": metrics["train_samples_per_second"] * audio / utterances,
+        "peak_memory_mib": peak / 2**20,
+    }
+
+
+def main() -> None:
+    """Entry point of the verb."""
+    cli.run_verb("train", TrainConfig, train)
+
+
+if __name__ == "__main__":
+    main()
