@@ -221,7 +221,7 @@ def _print(facts: Mapping[str, Any]) -> None:
 
 def main() -> None:
     """Run the verb."""
-    cli.run_verb("build", BuildConfig, _verb)
+    cli.run_verb("build", BuildConfig, _verb, "configs.build")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,18 +23,8 @@ errors = Console(stderr=True)
 
 T = TypeVar("T")
 
-TELEMETRY_OFF = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "WANDB_MODE": "offline",
-}
-"""Environment set before any dependency loads; a user's own setting wins."""
-
-
 def quiet() -> None:
-    """Turn the telemetry of dependencies off and give log lines a plain shape."""
-    for name, value in TELEMETRY_OFF.items():
-        os.environ.setdefault(name, value)
+    """Give log lines of dependencies a plain shape, and only when something is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
 
 
@@ -50,12 +39,16 @@ def register(name: str, schema: type) -> None:
     ConfigStore.instance().store(name=f"{name}_schema", node=schema)
 
 
-def run_verb(name: str, schema: type[T], work: Callable[[T], Any]) -> None:
-    """Run a verb: compose ``configs/<name>.yaml`` over its schema and call ``work``; failure is a message, exit 1."""
+def run_verb(name: str, schema: type[T], work: Callable[[T], Any], folder: str = "configs") -> None:
+    """Run a verb: compose ``<name>.yaml`` over its schema and call ``work``; failure is a message, exit 1.
+
+    A verb with groups of its own keeps them in a ``folder`` of its own: elsewhere the group ``model/`` would forbid
+    ``model=PATH``.
+    """
     quiet()
     register(name, schema)
 
-    @hydra.main(version_base="1.3", config_path="pkg://configs", config_name=name)
+    @hydra.main(version_base="1.3", config_path=f"pkg://{folder}", config_name=name)
     def main(config: DictConfig) -> None:
         try:
             typed: T = OmegaConf.to_object(config)  # type: ignore[assignment]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ParlureError(Exception):
     """Base of every error a user may meet; verbs print it without a traceback and exit 1."""
@@ -24,4 +26,7 @@ class ReleaseError(ParlureError):
 
 
 class AudioError(ParlureError):
-    """A sound file cannot be used; subclasses in ``collection.audio`` name each cause."""
+    """A sound file cannot be used; subclasses in ``collection.sound_errors`` name each cause."""
+
+    reason: ClassVar[str] = "audio_unusable"
+    """The word under which build reports count this cause."""

@@ -157,8 +157,9 @@ def write_intake(folder: Path, intake: Intake) -> None:
 
 
 def as_json(record: Learner | Recording | Annotation) -> dict[str, Any]:
-    """Return a record as JSON values: ISO dates, POSIX paths, fields that are ``None`` left out at the top level."""
-    values = {name: value for name, value in asdict(record).items() if value is not None}
+    """Return a record as JSON values: ISO dates, POSIX paths; fields that are ``None`` by default are left out."""
+    optional = {one.name for one in fields(record) if one.default is None}
+    values = {name: value for name, value in asdict(record).items() if value is not None or name not in optional}
     for name, value in values.items():
         if isinstance(value, date):
             values[name] = value.isoformat()

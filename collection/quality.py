@@ -98,7 +98,7 @@ class QualityPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do with a sound, and every reason, in the order of ``Issue``."""
+    """What to do with a sound, and every reason: those to drop it first, each group in the order of ``Issue``."""
 
     action: Action
     reasons: tuple[Issue, ...] = ()
@@ -144,9 +144,10 @@ def judge(quality: Quality, policy: QualityPolicy) -> Verdict:
         Issue.LITTLE_SPEECH: _grade(quality.speech_share, policy.flag_speech_share, policy.drop_speech_share),
         Issue.NARROW_BAND: _grade(quality.bandwidth_hz, policy.flag_bandwidth_hz, policy.drop_bandwidth_hz),
     }
-    grades = set(values.values())
-    action = next((action for action in (Action.DROP, Action.FLAG) if action in grades), Action.KEEP)
-    return Verdict(action, tuple(issue for issue, grade in values.items() if grade is not Action.KEEP))
+    dropping = tuple(issue for issue, grade in values.items() if grade is Action.DROP)
+    flagging = tuple(issue for issue, grade in values.items() if grade is Action.FLAG)
+    action = Action.DROP if dropping else Action.FLAG if flagging else Action.KEEP
+    return Verdict(action, dropping + flagging)
 
 
 def _grade(value: float | None, flag: float, drop: float) -> Action:

@@ -119,9 +119,11 @@ class _Pool(Generic[Item, Result]):
         suspects: deque[tuple[int, Item]],
     ) -> None:
         if self.executor is None:
-            self.executor = ProcessPoolExecutor(
-                self.workers, multiprocessing.get_context("spawn"), initializer=_leave_with_parent
-            )
+            # Workers are forked from a server that has imported the code once and never ran it, so no thread of ours or
+            # of a library is alive at the fork.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["__main__", getattr(self.function, "func", self.function).__module__])
+            self.executor = ProcessPoolExecutor(self.workers, context, initializer=_leave_with_parent)
         try:
             pending[self.executor.submit(self.function, entry[1])] = entry
         except BrokenProcessPool:
@@ -142,7 +144,7 @@ class _Pool(Generic[Item, Result]):
         except BrokenProcessPool:
             self._stop()
             reason, error, queue = CRASHED, None, suspects
-            tries = ATTEMPTS if alone else 0
+            tries = int(alone)
         except Exception as caught:
             reason, error, queue = FAILED, type(caught).__name__, again
             tries = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -65,7 +67,11 @@ def voice(seed: int, seconds: float = 0.5) -> np.ndarray:
 
 
 def make_class(
-    root: Path, learners: int = 6, each: int = 2, refusing: tuple[int, ...] = (), annotations: tuple[Annotation, ...] = ()
+    root: Path,
+    learners: int = 6,
+    each: int = 2,
+    refusing: tuple[int, ...] = (),
+    annotations: tuple[Annotation, ...] = (),
 ) -> Class:
     """Write ``learners`` x ``each`` segmented recordings; learner ``i`` of ``refusing`` says no."""
     folder = root / "intake"
@@ -122,5 +128,15 @@ def add_recording(made: Class, learner_id: str, recording_id: str, data: bytes |
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return every file under a folder, by relative path."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Return every file under a folder, by relative path; one that vanishes meanwhile is left out."""
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+def without_commit(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Return files without the line that names the commit, which is the code's and not the input's."""
+    return {name: re.sub(rb'"code_version": "[^"]*"', b"", data) for name, data in contents.items()}

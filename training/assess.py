@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from omegaconf import MISSING
 from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
-from collection.schema import SAMPLE_RATE, Seconds
+from collection.schema import SAMPLE_RATE
 from training import align, gop
 from training.assessment import Assessment, PhoneScore, Verdict, WordScore
 from training.errors import AlignmentError, AssessmentError, Misfit, ModelError
+from training.posteriors import PosteriorModel
 from training.readings import choose_reading
 
 LOG_FLOOR = -100.0
@@ -38,33 +39,6 @@ SCORES = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
 
 Canonical = Sequence[tuple[str, int]]
 """The phones to score: (symbol, index of its word), in order."""
-
-
-class PosteriorConfig(Protocol):
-    """What an assessor asks of a model's configuration."""
-
-    @property
-    def inventory(self) -> Sequence[str]:
-        """Phone symbols: phone i is CTC index i + 1, index 0 is blank."""
-
-    @property
-    def language(self) -> str:
-        """BCP 47 language of the phones."""
-
-
-class PosteriorModel(Protocol):
-    """Anything that turns sound into phone posteriors: ``training.model.PhoneModel`` or an exported twin of it."""
-
-    @property
-    def config(self) -> PosteriorConfig:
-        """Inventory and language."""
-
-    @property
-    def frame_seconds(self) -> Seconds:
-        """Seconds between two frames."""
-
-    def log_probs(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
-        """Return float32 log posteriors (T, V) of each float32 mono waveform at 16 kHz."""
 
 
 @dataclass

@@ -25,11 +25,9 @@ class Precision(StrEnum):
 
 
 @dataclass
-class DataConfig:
-    """What is learned from."""
+class SelectConfig:
+    """What of the release is learned from."""
 
-    release: str = MISSING
-    """Folder of a release made by ``collection.build``."""
     train_split: str = "train"
     """Split to learn from."""
     validation_split: str = "validation"
@@ -126,7 +124,7 @@ class OptimConfig:
     """True: the convolutions that see the waveform stay as pretrained."""
     encoder_starts: float = 0.0
     """Share of the steps before the encoder begins to learn (the head first finds its footing)."""
-    gradient_checkpointing: bool = False
+    activation_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     precision: Precision = Precision.auto
     """``auto`` is bf16 on a GPU that has it, else fp32."""
@@ -134,11 +132,13 @@ class OptimConfig:
 
 @dataclass
 class TrainConfig:
-    """One training run: ``python -m training.train data.release=… model=… out=…``."""
+    """One training run: ``python -m training.train data=… model=… out=…``."""
 
     out: str = MISSING
     """Folder of the run: checkpoints while it goes, ``model/`` and ``manifest.json`` when it is done."""
-    data: DataConfig = field(default_factory=DataConfig)
+    data: str = MISSING
+    """Folder of a release made by ``collection.build``."""
+    select: SelectConfig = field(default_factory=SelectConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -21,7 +21,7 @@ from collection.consent import may_use
 from collection.release import Release
 from collection.schema import FEATURES, SAMPLE_RATE, ConsentGrant, Purpose, Split
 from training.augment import augment, changes_sound
-from training.config import AugmentConfig, DataConfig
+from training.config import AugmentConfig, SelectConfig
 from training.encoder import Frontend
 from training.errors import TrainingDataError
 
@@ -55,7 +55,7 @@ class SplitData:
 def read_split(
     release: Release,
     split: str,
-    config: DataConfig,
+    config: SelectConfig,
     inventory: Sequence[str],
     frontend: Frontend,
     slowest: float,
@@ -98,7 +98,7 @@ def read_split(
 
 
 def _target(
-    row: dict[str, Any], config: DataConfig, on: date, index: dict[str, int], frontend: Frontend, slowest: float
+    row: dict[str, Any], config: SelectConfig, on: date, index: dict[str, int], frontend: Frontend, slowest: float
 ) -> tuple[list[int], Left | None]:
     """Return the CTC target of a row, or why there is none."""
     consent = row["consent"]

@@ -169,14 +169,10 @@ class PhoneHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(config.dropout)
         self.mask_time, self.mask_width = config.mask_time, config.mask_width
-        self.recurrent: nn.LSTM | None = None
-        self.project: nn.Linear | None = None
+        self.context: nn.Module | None = None
         if config.head == "lstm":
-            size, layers = config.head_size, config.head_layers
-            self.project = nn.Linear(width, size)
-            between = config.dropout if layers > 1 else 0.0
-            self.recurrent = nn.LSTM(size, size, layers, bidirectional=True, batch_first=True, dropout=between)
-            width = 2 * size
+            self.context = BiLSTM(width, config.head_size, config.head_layers, config.dropout)
+            width = 2 * config.head_size
         elif config.head != "linear":
             raise EncoderError(f"head={config.head!r} is unknown. Choose linear or lstm.")
         self.classify = nn.Linear(width, classes)
@@ -185,17 +181,39 @@ class PhoneHead(nn.Module):
         """Return logits ``(batch, frames, classes)``; the padding after ``frames`` never reaches a real frame."""
         states = self.norm(states.to(self.norm.weight.dtype))
         if self.training:
-            states = spec_augment(states, frames, self.mask_time, self.mask_width)
-        if self.recurrent is not None and self.project is not None:
-            states = self.dropout(nn.functional.gelu(self.project(states)))
-            total = states.shape[1]
-            packed = nn.utils.rnn.pack_padded_sequence(
-                states, frames.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
-            )
-            states, _ = nn.utils.rnn.pad_packed_sequence(
-                self.recurrent(packed)[0], batch_first=True, total_length=total
-            )
+            states = spec_augment(states, self.mask_time, self.mask_width)
+        if self.context is not None:
+            states = self.context(states, frames)
         return cast(Tensor, self.classify(self.dropout(states)))
+
+
+class BiLSTM(nn.Module):
+    """A projection and bidirectional LSTM layers over padded batches.
+
+    Each direction is an LSTM of its own over sequences that begin at the left, the backward one over each sequence
+    reversed within its own length: the same numbers as packing, at about a fifth of the time on a CPU, where packed
+    sequences miss the fused kernels.
+    """
+
+    def __init__(self, width: int, size: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.project = nn.Linear(width, size)
+        self.dropout = nn.Dropout(dropout)
+        inputs = [size] + [2 * size] * (layers - 1)
+        self.ahead = nn.ModuleList(nn.LSTM(each, size, batch_first=True) for each in inputs)
+        self.back = nn.ModuleList(nn.LSTM(each, size, batch_first=True) for each in inputs)
+
+    def forward(self, states: Tensor, frames: Tensor) -> Tensor:
+        """Return ``(batch, frames, 2 x size)`` of states ``(batch, frames, width)`` with ``frames`` real ones each."""
+        position = torch.arange(states.shape[1], device=states.device)
+        last = frames[:, None] - 1
+        mirror = torch.where(position <= last, last - position, position)[..., None]
+        states = nn.functional.gelu(self.project(states))
+        for ahead, back in zip(self.ahead, self.back, strict=True):
+            states = self.dropout(states)
+            mirrored = back(states.gather(1, mirror.expand_as(states)))[0]
+            states = torch.cat([ahead(states)[0], mirrored.gather(1, mirror.expand_as(mirrored))], dim=-1)
+        return states
 
 
 def ctc_loss(logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
@@ -212,7 +230,7 @@ def ctc_loss(logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
         )
 
 
-def spec_augment(states: Tensor, frames: Tensor, time_share: float, width_share: float, span: int = 8) -> Tensor:
+def spec_augment(states: Tensor, time_share: float, width_share: float, span: int = 8) -> Tensor:
     """Return states with random spans of frames and one random band of dimensions set to 0 (Park et al. 2019).
 
     ``states`` (batch, frames, width); about ``time_share`` of each utterance's frames in spans of at most ``span``,

@@ -1,4 +1,4 @@
-"""Fine-tune a speech encoder for phones: ``python -m training.train data.release=… model=wav2vec2_base out=…``.
+"""Fine-tune a speech encoder for phones: ``python -m training.train data=… model=wav2vec2_base out=…``.
 
 Several GPUs: ``torchrun --nproc-per-node 4 -m training.train …``. A killed run goes on from its last whole checkpoint
 when the same command is given again; a finished run does nothing. Sweeps: ``-m seed=0,1,2 out='runs/seed-${seed}'``.
@@ -41,7 +41,7 @@ NOT_THE_RESULT = ("out", "workers", "threads", "report_to", "save_every")
 def train(config: TrainConfig) -> Path:
     """Train as configured and return the folder of the finished model."""
     out = Path(config.out)
-    release = read_release(cli.existing(config.data.release, "Release"))
+    release = read_release(cli.existing(config.data, "Release"))
     identity = _identity(config, release)
     if (done := manifest.read(out)) is not None:
         if done["identity"] != identity:
@@ -57,9 +57,15 @@ def train(config: TrainConfig) -> Path:
     freeze(model, config.optim)
     data = {
         split: read_split(
-            release, split, config.data, symbols, model.frontend, shortest_share(config.augment), out / CACHE / "audio"
+            release,
+            split,
+            config.select,
+            symbols,
+            model.frontend,
+            shortest_share(config.augment),
+            out / CACHE / "audio",
         )
-        for split in (config.data.train_split, config.data.validation_split)
+        for split in (config.select.train_split, config.select.validation_split)
         if split
     }
     _announce(model, data)
@@ -84,7 +90,7 @@ def train(config: TrainConfig) -> Path:
 
 def _identity(config: TrainConfig, release: Release) -> str:
     settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
-    settings["data"] = {**settings["data"], "release": manifest.file_sha256(release.path / manifest.NAME)}
+    settings["data"] = manifest.file_sha256(release.path / manifest.NAME)
     return manifest.fingerprint(settings)
 
 
@@ -128,7 +134,7 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
 
     from training.trainer import MarkWhole, PhoneTrainer, Tell, best_paths, phone_error_rate
 
-    optim, validation = config.optim, config.data.validation_split
+    optim, validation = config.optim, config.select.validation_split
     strategy, steps = ("epoch", 500) if config.save_every == "epoch" else ("steps", int(config.save_every))
     os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / "logs"))
     arguments = TrainingArguments(
@@ -141,8 +147,8 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
         max_grad_norm=optim.clip,
         bf16=_bf16(config.optim.precision),
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=optim.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        activation_checkpointing=optim.activation_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         ddp_find_unused_parameters=True,
         seed=config.seed,
         dataloader_num_workers=config.workers,
@@ -160,7 +166,7 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
         report_to=config.report_to or "none",
         disable_tqdm=not cli.console.is_terminal,
     )
-    train_split = config.data.train_split
+    train_split = config.select.train_split
     trainer = PhoneTrainer(
         model=model,
         args=arguments,
@@ -183,7 +189,7 @@ def _examples(
     config: TrainConfig, model: PhoneModel, data: SplitData, split: str, out: Path, device: torch.device
 ) -> Examples | StoredStates:
     """Return examples to learn from or validate on; with stored states where the encoder always says the same."""
-    learns = split == config.data.train_split
+    learns = split == config.select.train_split
     examples = Examples(data, config.augment if learns else None, config.seed)
     if not config.optim.freeze_encoder or changes_sound(config.augment):
         return examples
@@ -232,9 +238,7 @@ def _finish(
     drop_cache(out / CACHE)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
-    cli.console.print(
-        f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data.release} out=…"
-    )
+    cli.console.print(f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data} out=…")
 
 
 def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:
@@ -242,8 +246,8 @@ def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, f
 
     Memory is what torch held on a GPU, the resident set of this process on a CPU.
     """
-    audio = sum(data[config.data.train_split].seconds)
-    utterances = len(data[config.data.train_split].targets)
+    audio = sum(data[config.select.train_split].seconds)
+    utterances = len(data[config.select.train_split].targets)
     cuda = torch.cuda.is_available()
     peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
@@ -256,7 +260,7 @@ def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, f
 
 def main() -> None:
     """Entry point of the verb."""
-    cli.run_verb("train", TrainConfig, train)
+    cli.run_verb("train", TrainConfig, train, "configs.train")
 
 
 if __name__ == "__main__":

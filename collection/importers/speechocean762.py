@@ -87,7 +87,7 @@ def _recordings(folder: Path, half: Path, split: Split | None, learners: dict[st
             recording_id=utterance,
             learner_id=speaker,
             session_id=speaker,
-            path=folder / path,
+            path=(folder / path).resolve(),
             recorded_on=None,
             language=LANGUAGE,
             prompts=(texts[utterance],),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 import soundfile
 
 from collection import ledger, manifest, work
-from collection.build import build
+from collection.build import build, main
 from collection.config import BuildConfig
 from collection.errors import ConfigError, ReleaseError
 from collection.intake import write_intake
@@ -26,7 +27,7 @@ from collection.naming import naming
 from collection.release import read_release
 from collection.schema import Split
 from tests.factories import silence
-from tests.intakes import ON, Class, add_recording, files, make_class
+from tests.intakes import ON, Class, add_recording, files, make_class, voice, without_commit
 
 
 def config(made: Class, out: Path, **changes: object) -> BuildConfig:
@@ -179,9 +180,41 @@ def test_consent_is_asked_again_before_the_release_is_put_together(tmp_path: Pat
     assert gone not in b"".join(files(tmp_path / "out").values())
 
 
+def test_work_of_who_withdrew_is_removed_before_the_release_is_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_class(tmp_path, learners=3, each=1)
+
+    def withdraw(step: str, done: int, total: int) -> None:
+        if step == "recordings" and done == total:
+            made.sign("pupil-2", yes=False)
+
+    monkeypatch.setattr("collection.build.assemble", stop)
+    with pytest.raises(KeyboardInterrupt):
+        build(config(made, tmp_path / "out"), withdraw)
+    names = naming(read_key(made.key), "autumn", "class")
+    left = {path.name.split("-")[0] for path in done_in(tmp_path / "out")}
+    assert left == {names.recording("tape-0-0"), names.recording("tape-1-0")}
+
+
+def test_a_sound_file_that_changes_is_worked_on_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_class(tmp_path, learners=2, each=1)
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("collection.build.assemble", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build(config(made, out))
+    soundfile.write(made.folder / "audio" / "pupil-0-0.wav", voice(9, 0.7), 16_000, subtype="PCM_16")
+    build(config(made, out))
+    assert sorted(round(row["duration"], 2) for row in rows(out)) == [0.9, 1.1]
+    soundfile.write(made.folder / "audio" / "pupil-0-0.wav", voice(9, 0.6), 16_000, subtype="PCM_16")
+    with pytest.raises(ReleaseError, match="built with other inputs"):
+        build(config(made, out))
+
+
 def test_nothing_kept_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     made = make_class(tmp_path, learners=2, refusing=(0, 1))
-    with pytest.raises(ReleaseError, match="nothing could be kept.*learner_refused 4"):
+    with pytest.raises(ReleaseError, match=r"nothing could be kept.*learner_refused 4"):
         build(config(made, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.work").exists()
@@ -212,42 +245,50 @@ def test_impossible_settings_are_explained(tmp_path: Path, changes: dict, said: 
         build(config(make_class(tmp_path, learners=1), tmp_path / "out", **changes))
 
 
-def verb(made: Class, out: Path, *more: str) -> list[str]:
-    given = [f"intake={made.folder}", f"out={out}", f"key={made.key}", "name=autumn", f"on={ON}", *more]
-    return [sys.executable, "-m", "collection.build", "source=folder", *given]
+def arguments(made: Class, out: Path, *more: str) -> list[str]:
+    given = [f"intake={made.folder}", f"out={out}", f"key={made.key}", "name=autumn", f"on={ON}"]
+    return ["source=folder", *given, *more]
 
 
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(tmp_path: Path) -> None:
     made = make_class(tmp_path, learners=10, each=4, refusing=(1,))
     build(config(made, tmp_path / "calm"))
-    calm = files(tmp_path / "calm")
-    out, moments = tmp_path / "out", random.Random(7)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    killed = 0
-    for attempt in range(6):
-        process = subprocess.Popen(
-            verb(made, out, f"workers={attempt % 2 * 2}"),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
-        # The moment is counted in finished recordings: a clock would mean another one on another machine.
-        target = moments.randint(0, 8) + len(done_in(tmp_path / "out.work"))
-        while process.poll() is None and len(done_in(tmp_path / "out.work")) < target:
-            time.sleep(0.002)
-        killed += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert killed >= 2
-    finished = subprocess.run(verb(made, out, "workers=0"), capture_output=True, text=True, env=environment)
-    assert finished.returncode == 0, finished.stderr
-    assert files(out) == calm
-    assert not (tmp_path / "out.work").exists()
+    calm = without_commit(files(tmp_path / "calm"))
+    moments = random.Random(7)
+    for attempt in range(12):
+        out = tmp_path / f"out-{attempt // 3}"
+        # A fork builds here and now; its moment of death is counted in finished recordings, not in time.
+        process = multiprocessing.get_context("fork").Process(target=build, args=(config(made, out),))
+        process.start()
+        wait_for(process.is_alive, out, len(done_in(out)) + moments.randint(0, 20))
+        process.kill()
+        process.join()
+        if attempt % 3 == 2:
+            build(config(made, out))
+            assert without_commit(files(out)) == calm
+            assert not out.with_name(f"{out.name}.work").exists()
 
 
-def done_in(folder: Path) -> list[Path]:
-    return list(folder.glob("recordings/*.arrow"))
+def test_the_verb_killed_with_its_workers_goes_on_too(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=8, each=4)
+    build(config(made, tmp_path / "calm"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "collection.build", *arguments(made, out, "workers=2")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    wait_for(lambda: process.poll() is None, out, 3)
+    process.kill()
+    process.wait()
+    build(config(made, out))
+    assert without_commit(files(out)) == without_commit(files(tmp_path / "calm"))
+
+
+def wait_for(alive: Callable[[], bool], out: Path, recordings: int) -> None:
+    while alive() and len(done_in(out)) < recordings:
+        time.sleep(0.001)
+
+
+def done_in(out: Path) -> list[Path]:
+    return list(out.with_name(f"{out.name}.work").glob("recordings/*.arrow"))
 
 
 @pytest.mark.parametrize("where", ["assemble", "finish", "settle", "close_folder"])
@@ -317,29 +358,36 @@ def test_the_manifest_describes_the_release_and_nobody(tmp_path: Path) -> None:
     read_release(out).verify()
 
 
-def test_the_verb_explains_itself_and_its_exit_codes(tmp_path: Path) -> None:
+def test_the_verb_explains_itself_and_its_exit_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = make_class(tmp_path, learners=3, refusing=(0,))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    given = arguments(made, tmp_path / "out", "workers=0")
+    monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "collection.build", *arguments], capture_output=True, text=True, env=environment
-        )
+    def call(*overrides: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["collection.build", *overrides])
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return int(str(code)), " ".join((said.out + said.err).split())
 
-    given = verb(made, tmp_path / "out", "workers=0")[3:]
-    first, second = call(*given), call(*given)
-    assert first.returncode == second.returncode == 0
-    assert "learner_refused" in first.stdout
-    assert "removed" in first.stdout
-    assert "roster.name" in first.stdout
-    assert "Nothing to do" in second.stdout
-    wrong = call(*given, "shard_byte=3")
-    assert wrong.returncode == 1
-    assert "shard_byte" in wrong.stderr
-    missing = call(*(argument for argument in given if not argument.startswith("key=")))
-    assert missing.returncode == 2
-    assert "key is required" in missing.stderr
-    other = call(*given, "k=3")
-    assert other.returncode == 1
-    assert "choose another out" in " ".join(other.stderr.split())
+    code, said = call(*given)
+    assert code == 0
+    assert all(word in said for word in ("learner_refused", "removed", "roster.name", "Release autumn"))
+    code, said = call(*given)
+    assert (code, "Nothing to do" in said) == (0, True)
+    code, said = call(*given, "shard_byte=3")
+    assert (code, "shard_byte" in said) == (1, True)
+    code, said = call(*given, "k=many")
+    assert (code, "'many'" in said) == (1, True)
+    code, said = call(*(argument for argument in given if not argument.startswith("key=")))
+    assert (code, "key is required" in said) == (2, True)
+    code, said = call(*given, "k=3")
+    assert (code, "choose another out" in said) == (1, True)
+    code, said = call("source=nowhere", *given[1:])
+    assert (code, "speechocean762" in said) == (1, True)
     assert not Path("outputs").exists()

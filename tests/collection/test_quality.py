@@ -127,6 +127,7 @@ GOOD = Quality(snr_db=30.0, level_dbfs=-22.0, clipping=0.0, speech_share=0.7, ba
         ({"speech_share": 0.0}, Action.DROP, (Issue.LITTLE_SPEECH,)),
         ({"bandwidth_hz": 3400.0}, Action.FLAG, (Issue.NARROW_BAND,)),
         ({"bandwidth_hz": 3400.0, "clipping": 0.06}, Action.DROP, (Issue.CLIPPED, Issue.NARROW_BAND)),
+        ({"snr_db": 5.0, "speech_share": 0.0}, Action.DROP, (Issue.LITTLE_SPEECH, Issue.NOISY)),
     ],
 )
 def test_verdicts_by_hand(change: dict[str, float | None], action: Action, reasons: tuple[Issue, ...]) -> None:

@@ -106,6 +106,13 @@ def test_the_ledger_remembers_speakers_and_not_prescribed_ones(tmp_path: Path) -
     assert {speaker: second[speaker] for speaker in first} == first
 
 
+def test_the_ledger_is_obeyed_even_where_it_is_lopsided(tmp_path: Path) -> None:
+    path = tmp_path / "splits.jsonl"
+    speakers = speakers_of(4)
+    path.write_text("".join(f'{{"speaker": "{speaker}", "split": "test"}}\n' for speaker in speakers))
+    assert set(ledger.settle(path, speakers, FRACTIONS, {}).values()) == {Split.TEST}
+
+
 def test_a_damaged_ledger_stops_the_build(tmp_path: Path) -> None:
     path = tmp_path / "splits.jsonl"
     path.write_text('{"speaker": "a", "split": "train"}\n{"speaker": "b", "spl\n')

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from collection.phones import ARPABET, transcribe
-from training.assess import AssessConfig, Assessor, AssessSettings, PosteriorModel, work
+from training.assess import AssessConfig, Assessor, AssessSettings, work
 from training.assessment import Assessment, PhoneScore, Verdict
 from training.errors import AssessmentError, ModelError
 from training.feedback import grade, render
+from training.posteriors import PosteriorModel
 from training.readings import choose_reading
 
 FRAME = 320

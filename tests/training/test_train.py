@@ -36,7 +36,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 def command(release: Release, out: Path, *more: str) -> list[str]:
     settings = ["optim.batch_size=4", "optim.epochs=3", "optim.encoder_rate=1e-3", "report_to=[]", *more]
-    verb = [sys.executable, "-m", "training.train", "model=wav2vec2_tiny", f"data.release={release.path}", f"out={out}"]
+    verb = [sys.executable, "-m", "training.train", "model=wav2vec2_tiny", f"data={release.path}", f"out={out}"]
     return verb + settings
 
 
@@ -129,7 +129,7 @@ def test_a_frozen_encoder_learns_tones_from_stored_states(release: Release, tmp_
 def test_a_local_folder_takes_the_place_of_a_hub_name(release: Release, tmp_path: Path) -> None:
     folder = wave_folder(tmp_path / "wav2vec2-base", feat_extract_norm="group")
     verb = [sys.executable, "-m", "training.train", "model=wav2vec2_base", f"model.name={folder}"]
-    more = [f"data.release={release.path}", f"out={tmp_path / 'run'}", "optim.max_steps=2", "optim.batch_size=2"]
+    more = [f"data={release.path}", f"out={tmp_path / 'run'}", "optim.max_steps=2", "optim.batch_size=2"]
     done = run([*verb, *more])
     assert done.returncode == 0, done.stderr
     assert lineage.read(tmp_path / "run" / "model").encoder == str(folder)
@@ -141,7 +141,7 @@ def test_a_typo_and_a_wrong_type_stop_the_run(release: Release, tmp_path: Path) 
     wrong = run(command(release, tmp_path / "b", "optim.batch_size=many"))
     assert (wrong.returncode, "many" in wrong.stderr) == (1, True)
     missing = run([sys.executable, "-m", "training.train", "out=x"])
-    assert (missing.returncode, "data.release" in missing.stderr) == (2, True)
+    assert (missing.returncode, "data" in missing.stderr) == (2, True)
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
 
@@ -158,7 +158,7 @@ def test_rows_without_consent_or_with_too_many_phones_are_left_out_and_counted(t
         crowded,
     ]
     release = write_release(tmp_path / "release", {Split.TRAIN: rows})
-    more = ("data.validation_split=''", "optim.max_steps=1", "data.max_seconds=8")
+    more = ("select.validation_split=''", "optim.max_steps=1", "select.max_seconds=8")
     done = run(command(release, tmp_path / "run", *more))
     assert done.returncode == 0, done.stderr
     facts = manifest.read(tmp_path / "run")

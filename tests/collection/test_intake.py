@@ -1,0 +1,151 @@
+"""Intake folders: what is written is read back, and every unusable line is named without naming anybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collection.errors import IntakeError
+from collection.intake import Annotation, Intake, Learner, Licence, Recording, read_intake, write_intake
+from collection.schema import Phone, Rating, Scores, Split, Word, WordScores
+
+
+def example(folder: Path) -> Intake:
+    zoe = Learner("l1", "Zoé Ça", date(2014, 1, 2), None, "f", "fr-CD", "A2", "Bretagne", "Collège")
+    recordings = (
+        Recording("r1", "l1", "s1", folder / "audio/été.wav", date(2026, 1, 1), "en-US", ("a cat", "two\u2028dogs")),
+        Recording("r2", "l2", "s1", folder / "b.m4a", None, "fr-FR", ("un",), "phone", True, Split.TEST),
+    )
+    rated = Annotation(
+        "r1",
+        1,
+        (Word("two", 0.0, 0.5, 9.0, 10.0, 9.5), Word("dogs")),
+        (Phone("T", 0, accuracy=1.4, realised=""), Phone("D", 1)),
+        Scores(total=7.0),
+        (Rating("amélie", Scores(fluency=3.0), (WordScores(total=1.0), WordScores()), (2.0, 0.5)),),
+    )
+    return Intake("class-7", {"l1": zoe, "l2": Learner("l2", age=12)}, recordings, {("r1", 1): rated})
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    intake = example(tmp_path)
+    write_intake(tmp_path, intake)
+    assert read_intake(tmp_path) == intake
+    assert '"path": "audio/été.wav"' in (tmp_path / "recordings.jsonl").read_text("utf-8")
+    assert '"birth_date": "2014-01-02"' in (tmp_path / "roster.jsonl").read_text("utf-8")
+
+
+def test_writing_twice_gives_the_same_bytes_and_no_old_ratings(tmp_path: Path) -> None:
+    write_intake(tmp_path, example(tmp_path))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write_intake(tmp_path, read_intake(tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    write_intake(tmp_path, replace(example(tmp_path), annotations={}))
+    assert read_intake(tmp_path).annotations == {}
+
+
+TEXT = st.text(min_size=1).filter(str.strip)
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=st.text(), prompts=st.lists(TEXT, min_size=1), scores=st.lists(st.floats(0, 2), max_size=3))
+def test_any_text_and_number_survives(
+    tmp_path_factory: pytest.TempPathFactory, name: str, prompts: list[str], scores: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("intake")
+    recording = Recording("r", "l", "s", folder / "a.wav", None, "en-US", tuple(prompts))
+    phones = tuple(Phone("AA", 0, accuracy=score) for score in scores)
+    said = {("r", 0): Annotation("r", 0, (Word("x"),), phones)}
+    intake = Intake("any", {"l": Learner("l", name)}, (recording,), said)
+    write_intake(folder, intake)
+    assert read_intake(folder) == intake
+
+
+def test_a_folder_without_a_source_is_called_collected(tmp_path: Path) -> None:
+    write_intake(tmp_path, example(tmp_path))
+    (tmp_path / "intake.json").unlink()
+    assert read_intake(tmp_path).source == "collected"
+
+
+ROSTER = '{"learner_id": "l1", "name": "Secret Name"}\n'
+TAPE = (
+    '{"recording_id": "r1", "learner_id": "l1", "session_id": "s", "path": "a.wav", "recorded_on": null,'
+    ' "language": "en-US", "prompts": ["a", "b"]%s}\n'
+)
+RATING = '{"recording_id": "r1", "prompt_index": %s, "words": [{"text": "a"}], "phones": [%s]}\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("roster.jsonl", None, "roster.jsonl is missing"),
+        ("recordings.jsonl", None, "recordings.jsonl is missing"),
+        ("roster.jsonl", ROSTER + '\n{"learner_id": \n', "roster.jsonl line 3: Invalid JSON"),
+        ("roster.jsonl", '{"name": "Secret Name"}\n', "line 1, field learner_id: "),
+        (
+            "roster.jsonl",
+            ROSTER + '{"learner_id": "l2", "nmae": "x"}',
+            "line 2, field nmae: .*Known fields: learner_id",
+        ),
+        ("roster.jsonl", '{"learner_id": "l1", "birth_date": "Secret Name"}', "line 1, field birth_date: "),
+        ("roster.jsonl", ROSTER + ROSTER, "line 2: this learner_id already stands on an earlier line"),
+        ("recordings.jsonl", TAPE % "" + TAPE % "", "line 2: this recording_id already stands"),
+        ("recordings.jsonl", TAPE.replace("l1", "l9") % "", "line 1: its learner_id is not in roster.jsonl"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "../a.wav") % "", "line 1: the path leaves the intake folder"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "/etc/passwd") % "", "line 1: the path leaves the intake folder"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "link/a.wav") % "", "line 1: the path leaves the intake folder"),
+        ("recordings.jsonl", TAPE.replace('"a", "b"', "") % "", "line 1: prompts must list every text"),
+        ("recordings.jsonl", TAPE.replace('"a", "b"', '"a", " "') % "", "line 1: prompts must list every text"),
+        ("recordings.jsonl", TAPE % ', "segmented": true', "one prompt a file, this one lists 2"),
+        ("recordings.jsonl", TAPE % ', "split": "dev"', "field split: Input should be 'train', 'validation' or 'test'"),
+        ("ratings.jsonl", RATING.replace("r1", "r9") % (0, ""), "line 1: its recording_id is not in recordings"),
+        ("ratings.jsonl", RATING % (2, ""), "prompt_index 2 is not among the prompts, 0 to 1"),
+        ("ratings.jsonl", RATING % (0, "") * 2, "line 2: this reading already stands"),
+        ("ratings.jsonl", RATING % (0, '{"canonical": "AA", "word_index": 1}'), "word_index is not among its 1"),
+        (
+            "ratings.jsonl",
+            RATING % (0, '{"canonical": "AA", "word_index": 0, "acuracy": 1}'),
+            r"field phones\.0\.acuracy: ",
+        ),
+        ("intake.json", '{"source": "Collège Jean"}', "names no school"),
+        ("intake.json", '{"source": "x", "licence": "free for all"}', "must be"),
+        ("intake.json", "{", "intake.json is not JSON"),
+    ],
+)
+def test_what_cannot_be_used_is_explained(tmp_path: Path, file: str, content: str | None, said: str) -> None:
+    folder = tmp_path / "intake"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    (folder / "roster.jsonl").write_text(ROSTER)
+    (folder / "recordings.jsonl").write_text(TAPE % "")
+    read_intake(folder)
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content)
+    with pytest.raises(IntakeError, match=said) as caught:
+        read_intake(folder)
+    assert "Secret" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "roster.jsonl").write_bytes(ROSTER.encode("utf-16"))
+    with pytest.raises(IntakeError, match=r"roster.jsonl is not UTF-8"):
+        read_intake(tmp_path)
+    with pytest.raises(IntakeError, match="no intake folder"):
+        read_intake(tmp_path / "nowhere")
+
+
+def test_a_licence_does_not_come_from_a_folder(tmp_path: Path) -> None:
+    """Otherwise one file would stand in for every family's consent."""
+    licensed = replace(example(tmp_path), licence=Licence("free", ("training",), "free for all"))
+    with pytest.raises(IntakeError, match="consent register"):
+        write_intake(tmp_path, licensed)
+    outside = replace(example(tmp_path), recordings=(replace(example(tmp_path).recordings[0], path=Path("/a.wav")),))
+    with pytest.raises(IntakeError, match="lies outside"):
+        write_intake(tmp_path, outside)

@@ -1,0 +1,52 @@
+"""Every verb explains itself, and every command of the README names a verb and settings that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_configs import SCHEMAS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+MODULES = {
+    "assess": "training.assess",
+    "build": "collection.build",
+    "keys": "collection.keys",
+    "report": "eval.report",
+    "score": "eval.score",
+    "simulate": "collection.simulate",
+    "train": "training.train",
+}
+
+
+def readme_commands() -> list[list[str]]:
+    """Return the arguments after ``-m`` of every Parlure command in the README."""
+    text = README.replace("\\\n", " ")
+    lines = re.findall(r"^    (?:python|torchrun.*?) -m (.*?)(?:\s+#.*)?$", text, flags=re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_readme_shows_every_verb() -> None:
+    shown = {command[0] for command in readme_commands()} | set(re.findall(r"python -m ([a-z.]+)", README))
+    assert shown == set(MODULES.values())
+
+
+@pytest.mark.parametrize("command", readme_commands(), ids=" ".join)
+def test_every_readme_command_composes(command: list[str]) -> None:
+    asked = [sys.executable, "-m", *command, "--cfg", "job"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", sorted(SCHEMAS))
+def test_a_verb_without_what_it_owes_says_what_is_missing(verb: str) -> None:
+    more = ["source=folder"] if verb == "build" else []
+    done = subprocess.run([sys.executable, "-m", MODULES[verb], *more], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is required" in done.stderr

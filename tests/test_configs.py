@@ -1,0 +1,72 @@
+"""Every YAML file composes, against its schema, with the values a user owes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+from collection.cli import register
+from collection.config import BuildConfig
+from collection.keys import KeysConfig
+from collection.simulate import SimulateConfig
+from eval.report import ReportConfig
+from eval.score import ScoreConfig
+from training.assess import AssessConfig
+from training.config import TrainConfig
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+SCHEMAS = {
+    "assess": (AssessConfig, "configs"),
+    "build": (BuildConfig, "configs.build"),
+    "keys": (KeysConfig, "configs"),
+    "report": (ReportConfig, "configs"),
+    "score": (ScoreConfig, "configs"),
+    "simulate": (SimulateConfig, "configs"),
+    "train": (TrainConfig, "configs.train"),
+}
+OWED = {
+    "assess": ["model=m", "audio=a", "text=t"],
+    "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
+    "keys": ["path=p"],
+    "report": ["runs=[r]", "out=o"],
+    "score": ["model=m", "data=d", "out=o"],
+    "simulate": ["out=o"],
+    "train": ["data=d", "out=o"],
+}
+
+
+def groups() -> list[tuple[str, str]]:
+    """Return (verb, override) for every file of every group."""
+    found = []
+    for verb in ("train", "build"):
+        for path in sorted((CONFIGS / verb).glob("*/*.yaml")):
+            found.append((verb, f"{path.parent.name}={path.stem}"))
+    return found
+
+
+def composed(verb: str, *more: str) -> object:
+    schema, module = SCHEMAS[verb]
+    register(verb, schema)
+    with initialize_config_module(module, version_base="1.3"):
+        config = compose(verb, overrides=[*OWED[verb], *more])
+        return OmegaConf.to_object(config)
+
+
+@pytest.mark.parametrize("verb", sorted(SCHEMAS))
+def test_every_verb_composes_with_what_is_owed_and_nothing_else(verb: str) -> None:
+    assert isinstance(composed(verb), SCHEMAS[verb][0])
+
+
+@pytest.mark.parametrize(("verb", "override"), groups())
+def test_every_file_of_every_group_composes(verb: str, override: str) -> None:
+    more = ["corpus=c"] if override == "source=speechocean762" else []
+    assert isinstance(composed(verb, override, *more), SCHEMAS[verb][0])
+
+
+def test_every_yaml_file_belongs_to_a_verb_or_a_group() -> None:
+    verbs = {path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "_verb"}
+    verbs |= {path.stem for path in CONFIGS.glob("*/*.yaml")}
+    assert verbs == set(SCHEMAS)
