@@ -23,6 +23,7 @@ errors = Console(stderr=True)
 
 T = TypeVar("T")
 
+
 def quiet() -> None:
     """Give log lines of dependencies a plain shape, and only when something is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
