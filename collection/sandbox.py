@@ -149,16 +149,16 @@ def run(sound: int, limits: dict[str, Any]) -> Raw:
                 return decoder.request(sound, limits)
             except (BrokenPipeError, ConnectionResetError):
                 # It died while idle: the file is not to blame, a fresh process gets it.
-                _drop()
+                close()
                 if attempt == 2:
                     raise RefusedError("audio_decoder_crashed", "the decoding process was killed twice") from None
             except RefusedError:
                 if decoder.process.poll() is not None:
-                    _drop()
+                    close()
                 raise
             except BaseException:
                 # Stopped half-way (Ctrl-C): its next answer would belong to this file.
-                _drop()
+                close()
                 raise
     raise AssertionError
 
@@ -166,17 +166,18 @@ def run(sound: int, limits: dict[str, Any]) -> Raw:
 def _running() -> _Decoder:
     global _decoder, _hooked
     if _decoder is not None and _decoder.process.poll() is not None:
-        _drop()
+        close()
     if _decoder is None:
         if not _hooked:
             os.register_at_fork(after_in_child=_after_fork)
-            atexit.register(_drop)
+            atexit.register(close)
             _hooked = True
         _decoder = _Decoder()
     return _decoder
 
 
-def _drop() -> None:
+def close() -> None:
+    """Stop this process's decoding process, if one runs; the next file starts another."""
     global _decoder
     if _decoder is not None:
         decoder, _decoder = _decoder, None

@@ -11,3 +11,7 @@ class ScoreError(ParlureError):
 
 class ReportError(ParlureError):
     """A run folder cannot be shown in a report."""
+
+
+class BenchError(ParlureError):
+    """A benchmark could not run what it measures."""

@@ -12,6 +12,7 @@ from collection.cli import register
 from collection.config import BuildConfig
 from collection.keys import KeysConfig
 from collection.simulate import SimulateConfig
+from eval.bench import BenchConfig
 from eval.report import ReportConfig
 from eval.score import ScoreConfig
 from training.assess import AssessConfig
@@ -20,6 +21,7 @@ from training.config import TrainConfig
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {
     "assess": (AssessConfig, "configs"),
+    "bench": (BenchConfig, "configs"),
     "build": (BuildConfig, "configs.build"),
     "keys": (KeysConfig, "configs"),
     "report": (ReportConfig, "configs"),
@@ -29,6 +31,7 @@ SCHEMAS = {
 }
 OWED = {
     "assess": ["model=m", "audio=a", "text=t"],
+    "bench": ["corpus=c"],
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
     "keys": ["path=p"],
     "report": ["runs=[r]", "out=o"],

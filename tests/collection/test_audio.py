@@ -315,7 +315,7 @@ def test_the_decoder_imports_little_and_knows_no_secret(tmp_path: Path, monkeypa
     modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert not modules & {"torch", "datasets", "hydra", "pandas", "pyarrow", "collection.schema", "collection.audio"}
     monkeypatch.setenv("HF_TOKEN", "secret")
-    sandbox._drop()
+    sandbox.close()
     decode(save(tmp_path, WAV))
     assert sandbox._decoder is not None
     assert b"secret" not in Path(f"/proc/{sandbox._decoder.process.pid}/environ").read_bytes()
