@@ -22,7 +22,14 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup ## A synthetic class: recordings -> release -> model -> report, in demo/
-	@$(PYTHON) -m eval.demo out=demo
+	@mkdir -p demo
+	@test -e demo/key/demo.key || $(PYTHON) -m collection.keys path=demo/key/demo.key
+	$(PYTHON) -m collection.simulate out=demo/class
+	$(PYTHON) -m collection.build source=folder intake=demo/class/intake out=demo/release key=demo/key/demo.key name=demo
+	$(PYTHON) -m training.train experiment=demo data=demo/release out=demo/run
+	$(PYTHON) -m eval.score model=demo/run/model data=demo/release out=demo/scores
+	$(PYTHON) -m eval.report runs=[demo/scores] out=demo/report.html
+	@echo "Done. Open demo/report.html; the dataset is demo/release, the model demo/run/model."
 
 test: setup ## The whole test suite
 	@$(PYTHON) -m pytest
