@@ -51,8 +51,13 @@ lock: setup ## Compile requirements.lock from pyproject.toml
 bench: setup ## Speed and memory on the CPU, as ratios against a baseline of the same run
 	@$(PYTHON) -m eval.bench corpus=$(SHARED)/corpora/speechocean762
 
-bench-gpu: setup ## Training speed and memory on a GPU
-	@$(PYTHON) -m eval.bench_training corpus=$(SHARED)/corpora/speechocean762 encoder=$(SHARED)/models/whisper-base-encoder
+bench-gpu: setup ## Training speed and peak memory on a GPU, printed at the end of the run
+	@mkdir -p bench
+	@test -e bench/key/bench.key || $(PYTHON) -m collection.keys path=bench/key/bench.key
+	$(PYTHON) -m collection.build source=speechocean762 corpus=$(SHARED)/corpora/speechocean762 out=bench/release \
+		key=bench/key/bench.key name=speechocean762
+	$(PYTHON) -m training.train experiment=speechocean762_gpu data=bench/release out=bench/gpu \
+		model.name=$(SHARED)/models/whisper-base-encoder
 
-clean: ## Remove what the demo made
-	rm -rf demo outputs multirun
+clean: ## Remove what the demo and the benchmarks made
+	rm -rf demo bench outputs multirun

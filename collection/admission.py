@@ -14,6 +14,8 @@ from collection.register import ConsentRecord
 from collection.schema import ConsentGrant, Purpose, Speaker
 
 NOT_LICENSED = "purpose_not_licensed"
+BIRTH_DATES_DISAGREE = "birth_dates_disagree"
+"""Roster and register name two days of birth: whose signature counts hangs on which is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def admit(
 ) -> Admission:
     """Ask consent for every learner who has recordings; a learner enters when every purpose is granted.
 
-    A grant names the purposes of this release only, and ends on the first day on which one of them ends.
+    A register whose birth date contradicts the roster's is no yes. A grant names the purposes of this release only, and
+    ends on the first day on which one of them ends.
     """
     grants: dict[str, ConsentGrant] = {}
     refused: dict[str, str] = {}
@@ -52,11 +55,18 @@ def admit(
         ends = [decision.expires for decision in decisions if decision.expires is not None]
         if refusal is not None:
             refused[learner_id] = refusal.reason.value
+        elif record is not None and _disagree(record, intake.learners.get(learner_id)):
+            refused[learner_id] = BIRTH_DATES_DISAGREE
         elif record is not None and len(ends) == len(decisions) > 0:
             grants[learner_id] = ConsentGrant(naming.consent(record.record_id), granted, min(ends).isoformat())
         else:
             refused[learner_id] = "not_yet_valid"
     return Admission(grants, refused)
+
+
+def _disagree(record: ConsentRecord, learner: Learner | None) -> bool:
+    born = None if learner is None else learner.birth_date
+    return record.birth_date is not None and born is not None and record.birth_date != born
 
 
 def describe(intake: Intake, learner_ids: Sequence[str], on: date) -> dict[str, Speaker]:

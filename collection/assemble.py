@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from collection import card, manifest, phones, release, work
+from collection.admission import BIRTH_DATES_DISAGREE
 from collection.columns import Fate, check_columns, declaration
+from collection.consent import Reason
 from collection.intake import Licence
+from collection.pipeline import NO_CONSENT as CONSENT_ENDED
 from collection.pseudonymise import generalise_expiries, suppress
 from collection.schema import FEATURES, ConsentGrant, Speaker, Split
 from collection.work import Entry
+
+CONSENT_CAME_LATE = "consent_came_during_build"
+"""Reason of readings whose consent was entered while the build ran: the next build takes them."""
+NO_CONSENT = "no_consent"
+"""What a release says in place of every reason of consent: the reason of one learner is nobody else's business."""
+_OF_CONSENT = frozenset({*Reason, CONSENT_CAME_LATE, BIRTH_DATES_DISAGREE, CONSENT_ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,22 @@ def settle(people: People, present: Sequence[str], k: int, on: date) -> People:
     shared = generalise_expiries(ends, on, k) if ends else {}
     grants |= {speaker: replace(grants[speaker], expires=end.isoformat()) for speaker, end in shared.items()}
     return People(speakers, grants)
+
+
+def published(dropped: Mapping[str, int]) -> dict[str, int]:
+    """Return readings by reason as a release shows them, those of consent in one sum."""
+    summed: Counter[str] = Counter()
+    for reason, count in dropped.items():
+        summed[NO_CONSENT if reason in _OF_CONSENT else reason] += count
+    return dict(sorted(summed.items()))
+
+
+def in_full(shown: Mapping[str, int], refused: Mapping[str, int]) -> dict[str, int]:
+    """Undo ``published`` for a finished release, given the readings that consent keeps out, by reason."""
+    of_consent = {reason: count for reason, count in refused.items() if reason in _OF_CONSENT}
+    late = shown.get(NO_CONSENT, 0) - sum(of_consent.values())
+    others = {reason: count for reason, count in shown.items() if reason != NO_CONSENT}
+    return others | of_consent | ({CONSENT_CAME_LATE: late} if late > 0 else {})
 
 
 def assemble(
@@ -89,7 +114,7 @@ def assemble(
             "speakers": len({entry.speaker_id for entry in entries}),
             "seconds": round(sum(part["seconds"] for part in parts.values()), 3),
         },
-        "dropped": dict(sorted(tally.dropped.items())),
+        "dropped": published(tally.dropped),
         "flagged": dict(sorted(tally.flagged.items())),
         "review": dict(sorted(tally.review.items())),
         "columns": {fate.value: [column.name for column in declaration() if column.fate is fate] for fate in Fate},

@@ -25,10 +25,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from collection import cli, ledger, manifest, runner, work
-from collection.assemble import Tally, assemble, inventories, settle
+from collection import cli, ledger, manifest, release_names, runner, work
+from collection.assemble import CONSENT_CAME_LATE, Tally, assemble, in_full, inventories, settle
 from collection.columns import Fate, declaration
 from collection.config import BuildConfig
+from collection.consent import asked_on
 from collection.errors import ReleaseError
 from collection.naming import ledger_id
 from collection.plan import (
@@ -45,9 +46,6 @@ from collection.plan import (
 from collection.release import KIND, Release, read_release
 from collection.schema import Split
 
-CONSENT_CAME_LATE = "consent_came_during_build"
-"""Reason of readings whose consent was entered while the build ran: the next build takes them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -55,6 +53,8 @@ class Report:
 
     release: Release
     made: bool
+    dropped: Mapping[str, int]
+    """Readings left out, by reason in full: the manifest, which others read, sums up those of consent."""
 
 
 def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
@@ -65,28 +65,32 @@ def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
     """
     inputs = gather(config)
     if inputs.out.exists() and any(inputs.out.iterdir()):
-        done = _finished(config, inputs, on_progress)
+        done, refused = _finished(config, inputs, on_progress)
         work.close_folder(inputs.work)
-        return Report(done, made=False)
+        return Report(done, made=False, dropped=in_full(done.manifest["dropped"], refused))
     recordings = work.open_folder(inputs.work)
     try:
         with FileLock(inputs.work / "lock", timeout=0):
-            _build(config, inputs, recordings, on_progress)
+            dropped = _build(config, inputs, recordings, on_progress)
     except Timeout:
         raise ReleaseError(
             f"another build is writing {inputs.out}: wait until it ends, or choose another out."
         ) from None
     work.close_folder(inputs.work)
-    return Report(read_release(inputs.out), made=True)
+    return Report(read_release(inputs.out), made=True, dropped=dropped)
 
 
-def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: OnProgress | None) -> None:
-    on = date.fromisoformat(config.on) if config.on else date.today()
-    plan = make_plan(config, inputs, on, on_progress)
+def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: OnProgress | None) -> Counter[str]:
+    """Make the release and return the readings dropped, by reason in full."""
+    folder = inputs.work / "release"
+    # A killed run may have left one, with rows of learners who have withdrawn since.
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = make_plan(config, inputs, asked_on(config.on), on_progress)
     work.purge(recordings, (job.path for job in plan.jobs))
+    release_names.check(inputs.names, identity(config, inputs, plan))
     set_aside = _carry_out(config, plan, on_progress)
     # Hours may have passed: consent is asked again before anything is put together.
-    plan = make_plan(config, inputs, on, known=plan.identities)
+    plan = make_plan(config, inputs, asked_on(config.on), known=plan.digests)
     work.purge(recordings, (job.path for job in plan.jobs))
     entries, tally, languages = _results(inputs, plan, set_aside)
     if not entries:
@@ -94,25 +98,26 @@ def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: O
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(tally.dropped.items()))
         raise ReleaseError(f"nothing could be kept, so no release is written. Readings dropped: {reasons or 'none'}.")
     present = sorted({entry.speaker_id for entry in entries})
+    what = identity(config, inputs, plan)
     facts = {
-        **identity(config, inputs, plan),
+        **what,
         "usage": config.usage,
         "licence": inputs.intake.licence and asdict(inputs.intake.licence),
         "inventory": inventories(languages),
     }
-    folder = inputs.work / "release"
-    shutil.rmtree(folder, ignore_errors=True)
     assemble(
         folder,
         entries,
         _splits(config, inputs, plan, set(present)),
-        settle(plan.people, present, config.k, on),
+        settle(plan.people, present, config.k, plan.on),
         tally,
         facts,
         inputs.intake.licence,
         config.shard_bytes,
     )
+    release_names.claim(inputs.names, what)
     folder.rename(inputs.out)
+    return tally.dropped
 
 
 def _carry_out(config: BuildConfig, plan: Plan, on_progress: OnProgress | None) -> dict[Path, str]:
@@ -132,7 +137,7 @@ def _carry_out(config: BuildConfig, plan: Plan, on_progress: OnProgress | None) 
 
 def _results(inputs: Inputs, plan: Plan, set_aside: Mapping[Path, str]) -> tuple[list[work.Entry], Tally, set[str]]:
     """Return where every row lies, what was dropped and why, and the languages of the rows."""
-    tally = Tally(refused_readings(inputs.intake, plan.admission), Counter(), {})
+    tally = Tally(refused_readings(inputs.intake, plan.admission) + plan.set_aside, Counter(), {})
     entries: list[work.Entry] = []
     languages: set[str] = set()
     for job in plan.jobs:
@@ -164,13 +169,15 @@ def _splits(config: BuildConfig, inputs: Inputs, plan: Plan, present: set[str]) 
     return {name: settled[ids[name]] for name in present}
 
 
-def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | None) -> Release:
-    """Return the release that stands at ``out``; refuse when it is another one, or none."""
+def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | None) -> tuple[Release, Counter[str]]:
+    """Return the release at ``out`` and the readings that consent keeps out; refuse another release, or none."""
     found = manifest.read(inputs.out)
     if found is None or found.get("kind") != KIND:
         raise ReleaseError(f"{inputs.out} is not empty and holds no release: choose another out.")
-    on = date.fromisoformat(config.on or found["on"])
-    wanted = identity(config, inputs, make_plan(config, inputs, on, on_progress))
+    # It was made on a day that is over now; nothing is written, so asking as of that day brings nobody back.
+    on = max(date.fromisoformat(found["on"]), date.fromisoformat(config.on or found["on"]))
+    plan = make_plan(config, inputs, on, on_progress)
+    wanted = identity(config, inputs, plan)
     other = [
         name
         for name, value in wanted.items()
@@ -181,7 +188,7 @@ def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | Non
             f"{inputs.out} holds release {found['name']}, built with other {', '.join(other)}. A release never "
             "changes: choose another out (and another name, so that the two cannot be joined)."
         )
-    return read_release(inputs.out)
+    return read_release(inputs.out), refused_readings(inputs.intake, plan.admission)
 
 
 def _verb(config: BuildConfig) -> None:
@@ -196,7 +203,7 @@ def _verb(config: BuildConfig) -> None:
         report = build(config, show)
     if not report.made:
         cli.console.print(f"Nothing to do: {report.release.path} is finished, with these settings and this input.")
-    _print(report.release.manifest)
+    _print({**report.release.manifest, "dropped": report.dropped})
     cli.console.print(f"Release {report.release.name}: {report.release.path}", soft_wrap=True, highlight=False)
 
 

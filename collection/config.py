@@ -41,11 +41,11 @@ class BuildConfig:
     key: str = MISSING
     """Pseudonymisation key file (python -m collection.keys), outside the data."""
     name: str = MISSING
-    """Name of the release: its pseudonyms are derived from it, so another name makes other identifiers."""
+    """Name of the release, its own: pseudonyms are derived from it, so another name makes other identifiers."""
     purposes: list[str] = field(default_factory=lambda: ["training", "evaluation"])
     """What the release is for; a learner enters when every one of these purposes is granted."""
     on: str | None = None
-    """ISO date on which consents are judged; today when not given."""
+    """ISO date on which consents are judged, when it is later than today; a past one counts as today."""
     usage: str = USAGE
     """Identifier of the usage policy that rows carry."""
     k: int = 5

@@ -39,10 +39,12 @@ __all__ = [
     "Role",
     "Signature",
     "age_on",
+    "asked_on",
     "birthday",
     "decide",
     "may_use",
     "read_register",
+    "today",
     "write_register",
 ]
 
@@ -130,6 +132,26 @@ def age_on(birth_date: date, on: date) -> int:
     """Return the age in whole years, negative before birth."""
     years = on.year - birth_date.year
     return years if birthday(birth_date, years) <= on else years - 1
+
+
+def today() -> date:
+    """Return the day by this machine's calendar."""
+    return date.today()
+
+
+def asked_on(day: str | None) -> date:
+    """Return the day on which consent is asked: ``day`` (ISO 8601) or today, whichever is later.
+
+    A day in the past would bring back what has ended since, so a given day only ever makes the answer stricter.
+    Raises ConfigError when ``day`` is not a date.
+    """
+    now = today()
+    if day is None:
+        return now
+    try:
+        return max(date.fromisoformat(day), now)
+    except ValueError:
+        raise ConfigError(f"on={day} is not a day: write it YYYY-MM-DD, or leave it out for today.") from None
 
 
 def decide(record: ConsentRecord | None, purpose: Purpose, on: date, policy: ConsentPolicy) -> Decision:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from collection import manifest
+from collection import manifest, sound_paths
 from collection.errors import IntakeError
 from collection.schema import Phone, Rating, Scores, Split, Word
 
@@ -90,8 +90,10 @@ class Intake:
     licence: Licence | None = None
 
 
+ROSTER = "roster.jsonl"
+"""File name of the list of learners inside an intake folder."""
 _FILES = {
-    "roster": "roster.jsonl",
+    "roster": ROSTER,
     "recordings": "recordings.jsonl",
     "ratings": "ratings.jsonl",
     "about": "intake.json",
@@ -100,6 +102,8 @@ REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
 DEFAULT_SOURCE = "collected"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+"""BCP 47: language, script, region. Its longer forms would let free text into releases."""
 
 R = TypeVar("R", Learner, Recording, Annotation)
 
@@ -115,13 +119,14 @@ def read_intake(folder: Path) -> Intake:
         )
     learners = _unique(_read(folder, "roster", Learner), lambda learner: learner.learner_id, "roster", "learner_id")
     recordings = tuple(
-        replace(recording, path=_inside(folder, recording.path, number))
+        replace(recording, path=sound_paths.inside(folder, recording.path, _where("recordings", number)))
         for number, recording in _read(folder, "recordings", Recording)
     )
     numbered = list(enumerate(recordings, start=1))
     known = _unique(numbered, lambda recording: recording.recording_id, "recordings", "recording_id")
     for number, recording in numbered:
         _check_recording(recording, learners, _where("recordings", number))
+    sound_paths.check_distinct((_where("recordings", number), recording.path) for number, recording in numbered)
     annotations: dict[tuple[str, int], Annotation] = {}
     if (folder / _FILES["ratings"]).exists():
         lines = list(_read(folder, "ratings", Annotation))
@@ -217,18 +222,11 @@ def _unique(records: Iterable[tuple[int, R]], key: Callable[[R], Any], file: str
     return found
 
 
-def _inside(folder: Path, path: Path, number: int) -> Path:
-    """Return the absolute path of a sound file, which symbolic links must not lead out of the folder."""
-    absolute = (folder / path).resolve()
-    if path.is_absolute() or not absolute.is_relative_to(folder.resolve()):
-        where = _where("recordings", number)
-        raise IntakeError(f"{where}: the path leaves the intake folder; give a path relative to it, without '..'.")
-    return absolute
-
-
 def _check_recording(recording: Recording, learners: dict[str, Learner], where: str) -> None:
     if recording.learner_id not in learners:
         raise IntakeError(f"{where}: its learner_id is not in {_FILES['roster']}; add the learner or correct the id.")
+    if not _LANGUAGE.fullmatch(recording.language):
+        raise IntakeError(f"{where}: language must be a BCP 47 tag such as fr or en-US; releases print it.")
     if not recording.prompts or not all(prompt.strip() for prompt in recording.prompts):
         raise IntakeError(f"{where}: prompts must list every text that was read, in order, and none may be empty.")
     if recording.segmented and len(recording.prompts) != 1:
@@ -242,8 +240,18 @@ def _check_rating(rating: Annotation, recordings: dict[str, Recording], where: s
     if not 0 <= rating.prompt_index < len(recording.prompts):
         last = len(recording.prompts) - 1
         raise IntakeError(f"{where}: prompt_index {rating.prompt_index} is not among the prompts, 0 to {last}.")
+    said, read = " ".join(word.text for word in rating.words), recording.prompts[rating.prompt_index]
+    if _letters(said) != _letters(read):
+        raise IntakeError(
+            f"{where}: the words are not those of prompt {rating.prompt_index}; rate every word of it, in its order."
+        )
     if any(not 0 <= phone.word_index < len(rating.words) for phone in rating.phones):
         raise IntakeError(f"{where}: a phone's word_index is not among its {len(rating.words)} words.")
+
+
+def _letters(text: str) -> str:
+    """Return the letters and digits of a text, without case: words may be written with or without punctuation."""
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _source(folder: Path) -> str:

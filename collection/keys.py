@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from collection.errors import KeyFileError
 
 SECRET_BYTES = 32
 _FORMAT = "parlure-key-1"
-_DATA_MARKERS = ("roster.jsonl", "consents.jsonl", "manifest.json")
+_DATA_MARKERS = ("roster.jsonl", "consents.jsonl", "manifest.json", "parlure-work")
 _LOSS = (
     "If it is lost, nobody can tell which rows of a release belong to a learner who withdraws, and no release can be "
     "built again with the same ids. If it leaks, every release made with it can be linked back to the learners "
@@ -53,16 +54,26 @@ def key_id(secret: bytes) -> str:
     return hashlib.sha256(b"parlure key id\0" + secret).hexdigest()[:16]
 
 
+def check_outside_data(path: Path, failed: str, folders: Iterable[Path] = ()) -> None:
+    """Raise KeyFileError, beginning with ``failed``, when a secret file lies among what others are given.
+
+    That is below a folder that is an intake, a release, a run or unfinished work, or below one of ``folders``.
+    """
+    known = {folder.resolve() for folder in folders}
+    for folder in path.resolve().parents:
+        marker = next((name for name in _DATA_MARKERS if (folder / name).exists()), None)
+        if marker or folder in known:
+            holds = f"holds data ({marker})" if marker else "is a data folder of this build"
+            raise KeyFileError(f"{failed}: {folder} {holds}. Choose a place outside it.")
+
+
 def create_key(path: Path) -> Key:
     """Write a new random key, readable by its owner only.
 
     Raises KeyFileError when the file exists, when its folder does not, or when it would lie among the data.
     """
     path = Path(path).expanduser()
-    for folder in path.resolve().parents:
-        marker = next((name for name in _DATA_MARKERS if (folder / name).exists()), None)
-        if marker:
-            raise KeyFileError(f"Key not written to {path}: {folder} holds data ({marker}). Choose a place outside it.")
+    check_outside_data(path, f"Key not written to {path}")
     secret = secrets.token_bytes(SECRET_BYTES)
     key = Key(key_id(secret), secret)
     comment = "\n".join(f"# {line}." for line in ("Parlure pseudonymisation key", *_LOSS.rstrip(".").split(". ")))
@@ -89,9 +100,10 @@ def create_key(path: Path) -> Key:
 def read_key(path: Path) -> Key:
     """Read a key file.
 
-    Raises KeyFileError when it is missing, open to group or others, or not the file that was written.
+    Raises KeyFileError when it is missing, among the data, open to group or others, or not the file that was written.
     """
     path = Path(path).expanduser()
+    check_outside_data(path, f"The key {path} is not used, whoever gets the data would get it too")
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())

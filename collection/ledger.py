@@ -1,7 +1,8 @@
 """The split ledger: which split each speaker was given, kept on the intake side across releases.
 
-A JSONL file of ``{"speaker": HMAC, "split": NAME}``. Speakers stand under an HMAC of source and learner id with the
-master key, so that the file alone names nobody, and two releases agree on a speaker without sharing an identifier.
+A JSONL file of ``{"speaker": HMAC, "split": NAME}``, readable by its owner only. Speakers stand under an HMAC of source
+and learner id with the master key, so that the file alone names nobody, and two releases agree on a speaker without
+sharing an identifier.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def settle(
     Fractions of 0 keep new speakers out of a split. Two builds at once wait for each other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f"{path.name}.lock")):
+    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
         previous = read(path)
         free = {speaker: stratum for speaker, stratum in speakers.items() if speaker not in official}
         splits = {**assign(free, fractions, previous), **official}
@@ -59,5 +60,5 @@ def settle(
         if fresh:
             entries = {**previous, **fresh}
             lines = (json.dumps({"speaker": speaker, "split": split}) + "\n" for speaker, split in entries.items())
-            manifest.atomic_write(path, "".join(lines))
+            manifest.atomic_write(path, "".join(lines), mode=0o600)
     return splits

@@ -30,11 +30,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def atomic_write(path: Path, data: bytes | str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+def atomic_write(path: Path, data: bytes | str, mode: int = 0o666) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; ``mode`` is less the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
+    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(data.encode() if isinstance(data, str) else data)
         file.flush()
         os.fsync(file.fileno())

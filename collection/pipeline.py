@@ -90,7 +90,7 @@ def process(task: Task, context: Context) -> RecordingResult:
     try:
         samples = audio.decode(recording.path, context.limits).samples
     except AudioError as error:
-        return _nothing(recording, getattr(error, "reason", "audio_unusable"))
+        return _nothing(recording, error.reason)
     doubtful: Mapping[int, prompts.Doubt] = {}
     if recording.segmented:
         readings: Sequence[tuple[int, Interval]] = [(0, Interval(0.0, len(samples) / SAMPLE_RATE))]

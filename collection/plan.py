@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from collection import cli, manifest, work
+from collection import cli, manifest, release_names, work
 from collection.admission import Admission, admit, describe
 from collection.assemble import People
 from collection.config import BuildConfig
 from collection.errors import ConfigError, ReleaseError
-from collection.intake import Annotation, Intake
-from collection.keys import Key, read_key
+from collection.intake import Annotation, Intake, Recording
+from collection.keys import Key, check_outside_data, read_key
 from collection.naming import Naming, naming
 from collection.pipeline import Context, Task
 from collection.schema import Purpose, Split
@@ -26,6 +26,9 @@ from collection.splits import check_fractions
 
 OnProgress = Callable[[str, int, int], None]
 """Hears a step's name, how many of its items are done, and how many there are."""
+
+SHARED_SOUND = "same_sound_under_two_learners"
+"""Reason of readings whose file is, byte for byte, that of another learner's."""
 
 _ELSEWHERE = ("importer", "intake", "corpus", "out", "key", "name", "on", "purposes", "split_ledger", "workers")
 """Settings that stand in the manifest under a field of their own, or are no part of what a release is."""
@@ -40,6 +43,7 @@ class Inputs:
     out: Path
     work: Path
     ledger: Path
+    names: Path
     intake: Intake
     naming: Naming
     purposes: tuple[Purpose, ...]
@@ -54,8 +58,10 @@ class Plan:
     admission: Admission
     people: People
     jobs: tuple[work.Job, ...]
-    identities: Mapping[str, str]
-    """What each admitted recording's rows depend on, as a keyed fingerprint, by recording id."""
+    digests: Mapping[str, str]
+    """What was found in each admitted recording's file, by recording id."""
+    set_aside: Counter[str]
+    """Readings of admitted learners that are not worked on, by reason."""
     fingerprint: str
 
 
@@ -83,13 +89,19 @@ def gather(config: BuildConfig) -> Inputs:
         raise ConfigError(f"out ({out}) and the {field_name} folder lie within each other: personal data stay apart.")
     key_path = Path(config.key).expanduser()
     key = read_key(key_path)
+    work_folder = out.with_name(f"{out.name}.work")
+    ledger = Path(config.split_ledger or f"{key_path}.splits.jsonl").expanduser()
+    for path, what in ((key_path, "key"), (ledger, "split ledger")):
+        failed = f"The {what} {path} is not used, whoever gets the data would get it too"
+        check_outside_data(path, failed, (root, out, work_folder))
     intake = read_source(config.importer, root)
     return Inputs(
         key=key,
         root=root,
         out=out,
-        work=out.with_name(f"{out.name}.work"),
-        ledger=Path(config.split_ledger or f"{key_path}.splits.jsonl").expanduser(),
+        work=work_folder,
+        ledger=ledger,
+        names=release_names.beside(key_path),
         intake=intake,
         naming=naming(key, config.name, intake.source),
         purposes=purposes,
@@ -105,7 +117,8 @@ def make_plan(
 ) -> Plan:
     """Ask consent for everyone, and look at the sound files of those who gave it - at no other.
 
-    ``known`` are the identities of an earlier plan of the same run, whose sound files need not be read again.
+    ``known`` are the digests of an earlier plan of the same run, whose sound files need not be read again. The same
+    sound under two learners is worked on for neither: one of them did not speak it, and may not have allowed it.
     """
     intake, names = inputs.intake, inputs.naming
     register = read_consents(config.importer, inputs.root)
@@ -124,30 +137,48 @@ def make_plan(
     for (recording_id, index), annotation in intake.annotations.items():
         said[recording_id][index] = annotation
     chosen = [recording for recording in intake.recordings if recording.learner_id in admission.grants]
-    jobs: list[work.Job] = []
-    identities: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for number, recording in enumerate(chosen, start=1):
-        task = Task(recording, admission.grants[recording.learner_id], said.get(recording.recording_id, {}))
-        made = (known or {}).get(recording.recording_id)
-        made = made or work.fingerprint(task, context, work.input_digest(recording.path, config.audio))
-        path = work.work_file(inputs.work / "recordings", names.recording(recording.recording_id), made)
-        jobs.append(work.Job(task, path))
-        identities[recording.recording_id] = made
+        found = (known or {}).get(recording.recording_id)
+        digests[recording.recording_id] = found or work.input_digest(recording.path, config.audio)
         if on_progress is not None:
             on_progress("checking input", number, len(chosen))
+    shared = _shared(chosen, digests)
+    jobs: list[work.Job] = []
+    identities: list[str] = []
+    set_aside: Counter[str] = Counter()
+    for recording in chosen:
+        digest = digests[recording.recording_id]
+        if digest in shared:
+            set_aside[SHARED_SOUND] += len(recording.prompts)
+            continue
+        task = Task(recording, admission.grants[recording.learner_id], said.get(recording.recording_id, {}))
+        made = work.fingerprint(task, context, digest)
+        path = work.work_file(inputs.work / "recordings", names.recording(recording.recording_id), made)
+        jobs.append(work.Job(task, path))
+        identities.append(made)
     demographics = describe(intake, list(admission.grants), on)
     people = People(
         {names.speaker(learner_id): demographics[learner_id] for learner_id in admission.grants},
         {names.speaker(learner_id): grant for learner_id, grant in admission.grants.items()},
     )
     facts = {
-        "recordings": sorted(identities.values()),
+        "recordings": sorted(identities),
         "speakers": {name: [asdict(people.speakers[name]), asdict(people.grants[name])] for name in people.speakers},
         "refused": refused_readings(intake, admission),
+        "set_aside": set_aside,
         "licence": None if intake.licence is None else asdict(intake.licence),
     }
-    digest = hmac.digest(names.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
-    return Plan(on, context, admission, people, tuple(jobs), identities, digest)
+    fingerprint = hmac.digest(names.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
+    return Plan(on, context, admission, people, tuple(jobs), digests, set_aside, fingerprint)
+
+
+def _shared(chosen: Sequence[Recording], digests: Mapping[str, str]) -> set[str]:
+    """Return the digests of sounds that stand under more than one learner; empty files hold no sound."""
+    learners: dict[str, set[str]] = defaultdict(set)
+    for recording in chosen:
+        learners[digests[recording.recording_id]].add(recording.learner_id)
+    return {digest for digest, of in learners.items() if len(of) > 1 and work.is_content(digest)}
 
 
 def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from collection.errors import ConfigError
+from collection.errors import ConfigError, IntakeError
 from collection.importers import speechocean762
 from collection.intake import REGISTER, Intake, read_intake
 from collection.register import ConsentRecord, read_register
@@ -18,7 +18,13 @@ CORPORA: Mapping[str, Callable[[Path], Intake]] = {speechocean762.SOURCE: speech
 def read_source(importer: str, root: Path) -> Intake:
     """Read everything but the sound; raises ``IntakeError``, or ``ConfigError`` that lists the sources."""
     if importer == FOLDER:
-        return read_intake(root)
+        intake = read_intake(root)
+        if intake.source in CORPORA:
+            raise IntakeError(
+                f"intake.json calls this folder {intake.source}, the name of a public corpus: choose another source "
+                "name, or build the published corpus with its own source."
+            )
+        return intake
     if importer not in CORPORA:
         raise ConfigError(f"no source {importer!r}; sources: {', '.join((FOLDER, *CORPORA))}.")
     return CORPORA[importer](root)

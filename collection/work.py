@@ -28,6 +28,7 @@ from collection.schema import SCHEMA_VERSION, ConsentGrant, Seconds, Speaker, to
 
 _MARKER = "parlure-work"
 _SUMMARY = b"parlure"
+_EMPTY = sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ def input_digest(path: Path, limits: AudioLimits) -> str:
         return manifest.file_sha256(path)
     except OSError:
         return "unreadable"
+
+
+def is_content(digest: str) -> bool:
+    """Tell whether an input digest is that of bytes, rather than of nothing or of a file that was not read."""
+    return len(digest) == len(_EMPTY) and digest != _EMPTY
 
 
 def fingerprint(task: Task, context: Context, digest: str) -> str:

@@ -49,13 +49,13 @@ def by_group(
 def hidden_groups(sizes: dict[str, int], fewest: int) -> frozenset[str]:
     """Return the groups to hide, given the number of speakers in each."""
     small = {name for name, size in sizes.items() if size < fewest}
-    # Learners who stated nothing share nothing that a difference could give away.
-    hidden = small - {NOT_STATED}
+    # "Not stated" also holds those whom k-anonymity suppressed: a difference would give them away like any other.
+    hidden = set(small)
     for name in sorted(sizes.keys() - small, key=lambda name: (sizes[name], name)):
         if not hidden or sum(sizes[other] for other in hidden) >= fewest:
             break
         hidden.add(name)
-    return frozenset(hidden | small)
+    return frozenset(hidden)
 
 
 def _order(name: str) -> tuple[bool, float, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from collection import manifest
 from collection.cli import console, existing, progress, run_verb
+from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import SCHEMA_VERSION, Split
 from eval import predictions
@@ -63,7 +63,7 @@ class ScoreConfig:
     limit: int | None = None
     """Utterances a split at most, for trying out; the rest is counted as left out."""
     on: str | None = None
-    """ISO date on which consent is asked; today by default."""
+    """ISO date on which consent is asked, never before today; today by default."""
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     """How the intervals are drawn."""
 
@@ -75,7 +75,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     options = summary_options(config)
     origin = lineage.read(model)
     assessor = Assessor.from_pretrained(model, config.device)
-    on = date.fromisoformat(config.on) if config.on else date.today()
+    on = asked_on(config.on)
     splits = dict.fromkeys((config.calibration, config.split))
     selections = [
         select(release, split, on, frozenset(assessor.inventory), config.limit)
@@ -83,14 +83,16 @@ def score(config: ScoreConfig) -> dict[str, Any]:
         if Split(split) in release.files
     ]
     evaluated = next((selection for selection in selections if selection.split == config.split), None)
+    inputs = fingerprint(config, model, release)
     if evaluated is None or not evaluated.utterances:
+        if (manifest.read(out) or {"inputs": inputs})["inputs"] == inputs:
+            _clear(out, keep="")  # scored when consents still held: nothing of it stays
         why = "there is no such split" if evaluated is None else f"left out: {evaluated.left_out or 'it is empty'}"
         raise ScoreError(
             f"Nothing to score in split {config.split} of release {release.name} ({why}). Choose split= one of: "
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
-    inputs = fingerprint(config, model, release)
     used = manifest.fingerprint([selection.utterances for selection in selections])
     finished = manifest.read(out)
     if finished is not None and finished.get("inputs") != inputs:

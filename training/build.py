@@ -15,6 +15,7 @@ def build_model(config: ModelConfig, symbols: tuple[str, ...], language: str) ->
     else:
         described, extractor = load_config(config.name).to_dict(), load_extractor_config(config.name)
         encoder = SpeechEncoder.load(config.name) if config.pretrained else None
+    described.pop("_name_or_path", None)
     if described["model_type"] != "whisper":
         described |= {
             "apply_spec_augment": True,

@@ -58,3 +58,10 @@ class Collator:
         else:
             batch["inputs"], batch["lengths"] = self.frontend([example["waveform"] for example in examples])
         return batch
+
+
+def sample(examples: Any, collator: Collator, most: int = 256, size: int = 8) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield batches of up to ``most`` examples of the first epoch, spread evenly over the data set."""
+    chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
+    for start in range(0, len(chosen), size):
+        yield collator([examples[index] for index in chosen[start : start + size]])

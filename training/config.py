@@ -33,9 +33,9 @@ class SelectConfig:
     validation_split: str = "validation"
     """Split of other speakers that chooses the best epoch; empty: none, the last epoch is kept."""
     purpose: str = "training"
-    """Purpose that every row's consent must cover today; other rows are dropped and counted."""
+    """Purpose that every row's consent must cover today beside training; other rows are dropped and counted."""
     on: str | None = None
-    """ISO date on which consent is asked; default today."""
+    """ISO date on which consent is asked, never before today; default today."""
     max_seconds: float = 20.0
     """Longer utterances are left out and counted (memory; Whisper hears 30 s at most)."""
     min_seconds: float = 0.2

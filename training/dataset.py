@@ -14,10 +14,12 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow.compute as pc
 from torch.utils.data import Dataset
 
 from collection.audio import decode_flac
-from collection.consent import may_use
+from collection.consent import asked_on, may_use
+from collection.manifest import fingerprint
 from collection.release import Release
 from collection.schema import FEATURES, SAMPLE_RATE, ConsentGrant, Purpose, Split
 from training.augment import augment, changes_sound
@@ -41,11 +43,12 @@ class Left(StrEnum):
 class SplitData:
     """The utterances of one split that may and can be learned from.
 
-    ``table`` holds their audio, ``targets`` their CTC indices, ``seconds`` their durations, ``left`` the count of the
-    others by reason.
+    ``table`` holds their audio, ``utterances`` their ids, ``targets`` their CTC indices, ``seconds`` their durations,
+    ``left`` the count of the others by reason.
     """
 
     table: datasets.Dataset
+    utterances: tuple[str, ...]
     targets: list[list[int]]
     seconds: list[float]
     speakers: frozenset[str]
@@ -61,40 +64,61 @@ def read_split(
     slowest: float,
     cache: Path,
 ) -> SplitData:
-    """Return the examples of one split; the memory-mapped copy of the audio lives under ``cache``, nowhere else.
+    """Return the examples of one split; the memory-mapped copy of their audio lives under ``cache``, nowhere else.
 
-    ``slowest`` is the shortest share of its frames that an utterance may keep after augmentation.
+    Consent is asked before any audio is read, and a copy belongs to exactly the utterances that may be used: when a
+    consent has ended since an interrupted run, the old copy is removed. ``slowest`` is the shortest share of its frames
+    that an utterance may keep after augmentation.
     """
     files = [str(path) for path in release.files.get(Split(split), ())]
     if not files:
         raise TrainingDataError(f"The release has no split {split!r}. Choose one of: {', '.join(release.files)}.")
-    table = datasets.Dataset.from_parquet(files, features=FEATURES, cache_dir=str(cache), keep_in_memory=False)
     index = {symbol: number + 1 for number, symbol in enumerate(inventory)}
-    on = date.fromisoformat(config.on) if config.on else date.today()
-    kept: list[int] = []
+    on = asked_on(config.on)
+    kept: list[dict[str, Any]] = []
     targets: list[list[int]] = []
     left: Counter[str] = Counter()
-    light = table.select_columns(["phones", "duration", "consent", "speaker_id"])
-    for position, row in enumerate(light):
-        found, reason = _target(row, config, on, index, frontend, slowest)
+    for row in release.rows(split, ["utterance_id", "phones", "duration", "consent", "speaker_id"]):
+        target, reason = _target(row, config, on, index, frontend, slowest)
         if reason is not None:
             left[reason] += 1
             continue
-        kept.append(position)
-        targets.append(found)
+        kept.append(row)
+        targets.append(target)
         if config.limit is not None and len(kept) >= config.limit:
             break
+    utterances = tuple(str(row["utterance_id"]) for row in kept)
+    folder = cache / split
+    keep_only(folder, fingerprint(utterances)[:16])
     if not kept:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in left.items()) or "the split is empty"
         raise TrainingDataError(f"Nothing in split {split!r} can be learned from ({reasons}).")
-    light = light.select(kept)
+    table = datasets.Dataset.from_parquet(
+        files,
+        features=datasets.Features({name: FEATURES[name] for name in ("utterance_id", "audio")}),
+        columns=["utterance_id", "audio"],
+        filters=pc.field("utterance_id").isin(utterances),
+        cache_dir=str(folder / fingerprint(utterances)[:16]),
+        keep_in_memory=False,
+    )
+    if tuple(table["utterance_id"]) != utterances:
+        raise TrainingDataError(f"Split {split!r} of {release.name} does not hold what it lists: build it again.")
     return SplitData(
-        table=table.select_columns(["audio"]).select(kept),
+        table=table.select_columns(["audio"]),
+        utterances=utterances,
         targets=targets,
-        seconds=[float(value) for value in light["duration"]],
-        speakers=frozenset(light["speaker_id"]),
+        seconds=[float(row["duration"]) for row in kept],
+        speakers=frozenset(str(row["speaker_id"]) for row in kept),
         left=left,
     )
+
+
+def keep_only(folder: Path, name: str) -> bool:
+    """Remove everything in ``folder`` but ``name``, and return whether anything was removed."""
+    others = [path for path in folder.glob("*") if path.name != name]
+    for path in others:
+        shutil.rmtree(path, ignore_errors=True)
+    return bool(others)
 
 
 def _target(
@@ -103,7 +127,7 @@ def _target(
     """Return the CTC target of a row, or why there is none."""
     consent = row["consent"]
     grant = ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])
-    if not may_use(grant, Purpose(config.purpose), on):
+    if not all(may_use(grant, purpose, on) for purpose in {Purpose.TRAINING, Purpose(config.purpose)}):
         return [], Left.NO_CONSENT
     if row["duration"] > config.max_seconds:
         return [], Left.TOO_LONG
@@ -155,8 +179,3 @@ class Examples(Dataset[dict[str, Any]]):
 def shortest_share(config: AugmentConfig) -> float:
     """Return the smallest share of an utterance's frames that remains when it is played fastest."""
     return 1.0 / max(config.speed, default=1.0)
-
-
-def drop_cache(cache: Path) -> None:
-    """Remove the audio copy of a finished run: a withdrawn voice must not linger in it."""
-    shutil.rmtree(cache, ignore_errors=True)

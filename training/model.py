@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from transformers.utils.generic import ModelOutput
 from collection.schema import SAMPLE_RATE, SCHEMA_VERSION
 from training.encoder import Frontend, SpeechEncoder, WaveEncoder
 from training.errors import EncoderError
+from training.head import PhoneHead
 
 BLANK = 0
 """CTC index of the blank; phone i of the inventory is CTC index i + 1."""
@@ -24,9 +25,9 @@ class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]
     """Everything needed to rebuild the model without a Hub.
 
     ``encoder`` and ``feature_extractor`` are the configurations of the parts; ``layers`` are the encoder states the
-    head reads, concatenated (0 is the first layer's input, negative counts from the end); ``head`` is ``linear`` or
-    ``lstm``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on the head's
-    input while training.
+    head reads, concatenated (0 is the first layer's input, negative counts from the end); ``head`` is ``linear``
+    or ``lstm``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on
+    the head's input while training.
     """
 
     model_type = "parlure-phones"
@@ -161,59 +162,22 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
         return found
 
 
-class PhoneHead(nn.Module):
-    """States to phone logits: normalisation, optional bidirectional LSTM, one linear layer."""
-
-    def __init__(self, width: int, classes: int, config: PhoneModelConfig) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(config.dropout)
-        self.mask_time, self.mask_width = config.mask_time, config.mask_width
-        self.context: nn.Module | None = None
-        if config.head == "lstm":
-            self.context = BiLSTM(width, config.head_size, config.head_layers, config.dropout)
-            width = 2 * config.head_size
-        elif config.head != "linear":
-            raise EncoderError(f"head={config.head!r} is unknown. Choose linear or lstm.")
-        self.classify = nn.Linear(width, classes)
-
-    def forward(self, states: Tensor, frames: Tensor) -> Tensor:
-        """Return logits ``(batch, frames, classes)``; the padding after ``frames`` never reaches a real frame."""
-        states = self.norm(states.to(self.norm.weight.dtype))
-        if self.training:
-            states = spec_augment(states, self.mask_time, self.mask_width)
-        if self.context is not None:
-            states = self.context(states, frames)
-        return cast(Tensor, self.classify(self.dropout(states)))
-
-
-class BiLSTM(nn.Module):
-    """A projection and bidirectional LSTM layers over padded batches.
-
-    Each direction is an LSTM of its own over sequences that begin at the left, the backward one over each sequence
-    reversed within its own length: the same numbers as packing, at about a fifth of the time on a CPU, where packed
-    sequences miss the fused kernels.
-    """
-
-    def __init__(self, width: int, size: int, layers: int, dropout: float) -> None:
-        super().__init__()
-        self.project = nn.Linear(width, size)
-        self.dropout = nn.Dropout(dropout)
-        inputs = [size] + [2 * size] * (layers - 1)
-        self.ahead = nn.ModuleList(nn.LSTM(each, size, batch_first=True) for each in inputs)
-        self.back = nn.ModuleList(nn.LSTM(each, size, batch_first=True) for each in inputs)
-
-    def forward(self, states: Tensor, frames: Tensor) -> Tensor:
-        """Return ``(batch, frames, 2 x size)`` of states ``(batch, frames, width)`` with ``frames`` real ones each."""
-        position = torch.arange(states.shape[1], device=states.device)
-        last = frames[:, None] - 1
-        mirror = torch.where(position <= last, last - position, position)[..., None]
-        states = nn.functional.gelu(self.project(states))
-        for ahead, back in zip(self.ahead, self.back, strict=True):
-            states = self.dropout(states)
-            mirrored = back(states.gather(1, mirror.expand_as(states)))[0]
-            states = torch.cat([ahead(states)[0], mirrored.gather(1, mirror.expand_as(mirrored))], dim=-1)
-        return states
+@torch.no_grad()
+def measure_states(model: PhoneModel, batches: Iterable[dict[str, Tensor]]) -> None:
+    """Set the head's standardisation from the real frames of these batches, as a collator makes them."""
+    model.train(False)
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for batch in batches:
+        if "states" in batch:
+            states, frames = batch["states"], batch["frames"]
+        else:
+            states = model.states(batch["inputs"].to(model.device), batch["lengths"].to(model.device)).cpu()
+            frames = model.encoder.state_lengths(batch["lengths"])
+        real = torch.cat([row[:length] for row, length in zip(states, frames.tolist(), strict=True)]).double()
+        count, total, squares = count + len(real), total + real.sum(0), squares + real.square().sum(0)
+    mean = total / count
+    model.head.mean.copy_(mean)
+    model.head.deviation.copy_((squares / count - mean.square()).clamp(min=1e-8).sqrt())
 
 
 def ctc_loss(logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
@@ -228,28 +192,3 @@ def ctc_loss(logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
         return nn.functional.ctc_loss(
             posteriors, labels.clamp(min=0), frames, counts, blank=BLANK, reduction="mean", zero_infinity=True
         )
-
-
-def spec_augment(states: Tensor, time_share: float, width_share: float, span: int = 8) -> Tensor:
-    """Return states with random spans of frames and one random band of dimensions set to 0 (Park et al. 2019).
-
-    ``states`` (batch, frames, width); about ``time_share`` of each utterance's frames in spans of at most ``span``,
-    and a band of at most ``width_share`` of the dimensions.
-    """
-    batch, total, width = states.shape
-    device = states.device
-    keep = torch.ones(batch, total, 1, dtype=torch.bool, device=device)
-    if time_share > 0:
-        # Spans are on average half of `span` long, hence the 2.
-        chance = 2 * time_share / span
-        starts = torch.rand(batch, total, device=device) < chance
-        lengths = torch.randint(1, span + 1, (batch, total), device=device)
-        position = torch.arange(total, device=device)
-        ends = torch.where(starts, position + lengths, 0).cummax(1).values
-        keep = ~(position < ends)[..., None]
-    if width_share > 0:
-        widths = (torch.rand(batch, 1, device=device) * width_share * width).long()
-        first = (torch.rand(batch, 1, device=device) * (width - widths)).long()
-        band = torch.arange(width, device=device)
-        keep = keep & ~((band >= first) & (band < first + widths))[:, None, :]
-    return states * keep

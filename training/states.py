@@ -49,6 +49,8 @@ def store_states(
     frontend, width = model.frontend, model.encoder.width * len(model.config.layers)
     frames = [frontend.frames(examples.samples(index)) for index in range(len(examples))]
     offsets = np.concatenate([[0], np.cumsum(frames)]).astype(np.int64)
+    if path.exists() and path.stat().st_size != int(offsets[-1]) * width * 2:
+        path.unlink()  # not of these examples: computed again
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")

@@ -23,11 +23,11 @@ from collection.schema import SCHEMA_VERSION
 from training import lineage
 from training.augment import changes_sound
 from training.build import build_model, freeze
-from training.collate import Collator
+from training.collate import Collator, sample
 from training.config import Precision, TrainConfig
-from training.dataset import Examples, SplitData, drop_cache, read_split, shortest_share
+from training.dataset import Examples, SplitData, keep_only, read_split, shortest_share
 from training.errors import ModelError
-from training.model import PhoneModel
+from training.model import PhoneModel, measure_states
 from training.states import StoredStates, store_states
 
 MODEL = "model"
@@ -44,6 +44,7 @@ def train(config: TrainConfig) -> Path:
     release = read_release(cli.existing(config.data, "Release"))
     identity = _identity(config, release)
     if (done := manifest.read(out)) is not None:
+        _tidy(out)
         if done["identity"] != identity:
             raise ModelError(f"{out} holds a finished run of another configuration or release. Give another out=….")
         cli.console.print(f"Nothing to do: {out} is finished. The model is in {out / MODEL}.")
@@ -69,18 +70,25 @@ def train(config: TrainConfig) -> Path:
         if split
     }
     _announce(model, data)
-    trainer = _trainer(config, model, data, out)
+    chosen = manifest.fingerprint({split: part.utterances for split, part in data.items()})[:16]
+    for place in (out / CHECKPOINTS, out / CACHE / "states"):
+        if os.environ.get("RANK", "0") == "0" and keep_only(place, chosen):
+            cli.console.print("Consents have changed since this run began: it begins again with those that hold.")
+    checkpoints = out / CHECKPOINTS / chosen
+    trainer = _trainer(config, model, data, out, chosen)
     from training.trainer import last_whole_checkpoint
 
-    resume = last_whole_checkpoint(out / CHECKPOINTS, clean=trainer.is_world_process_zero())
+    resume = last_whole_checkpoint(checkpoints, clean=trainer.is_world_process_zero())
     if resume:
         cli.console.print(f"Going on from {resume}.")
+    else:
+        measure_states(model, sample(trainer.train_dataset, trainer.data_collator))
     result = trainer.train(resume_from_checkpoint=resume)
     if trainer.is_world_process_zero():
         splits = tuple(data)
         speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
         trained = lineage.Lineage(
-            config.model.name if config.model.encoder is None else "random",
+            _called(config.model.name) if config.model.encoder is None else "random",
             manifest.code_version(),
             (lineage.ancestor(release, splits, speakers),),
         )
@@ -128,7 +136,7 @@ def _announce(model: PhoneModel, data: dict[str, SplitData]) -> None:
     cli.console.print(f"{total / 1e6:.1f} M parameters, {learning / 1e6:.1f} M of them learn.")
 
 
-def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData], out: Path) -> Any:
+def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData], out: Path, chosen: str) -> Any:
     # The Trainer takes seconds to import: only a run that trains pays for it.
     from transformers import PrinterCallback, TrainingArguments
 
@@ -138,7 +146,7 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
     strategy, steps = ("epoch", 500) if config.save_every == "epoch" else ("steps", int(config.save_every))
     os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / "logs"))
     arguments = TrainingArguments(
-        output_dir=str(out / CHECKPOINTS),
+        output_dir=str(out / CHECKPOINTS / chosen),
         per_device_train_batch_size=optim.batch_size,
         per_device_eval_batch_size=optim.batch_size,
         gradient_accumulation_steps=optim.accumulate,
@@ -166,14 +174,14 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
         report_to=config.report_to or "none",
         disable_tqdm=not cli.console.is_terminal,
     )
-    train_split = config.select.train_split
+    train_split, states = config.select.train_split, out / CACHE / "states" / chosen
     trainer = PhoneTrainer(
         model=model,
         args=arguments,
         optim=optim,
         seconds=data[train_split].seconds,
-        train_dataset=_examples(config, model, data[train_split], train_split, out, arguments.device),
-        eval_dataset=_examples(config, model, data[validation], validation, out, arguments.device)
+        train_dataset=_examples(config, model, data[train_split], train_split, states, arguments.device),
+        eval_dataset=_examples(config, model, data[validation], validation, states, arguments.device)
         if validation
         else None,
         data_collator=Collator(model.frontend),
@@ -186,7 +194,7 @@ def _trainer(config: TrainConfig, model: PhoneModel, data: dict[str, SplitData],
 
 
 def _examples(
-    config: TrainConfig, model: PhoneModel, data: SplitData, split: str, out: Path, device: torch.device
+    config: TrainConfig, model: PhoneModel, data: SplitData, split: str, states: Path, device: torch.device
 ) -> Examples | StoredStates:
     """Return examples to learn from or validate on; with stored states where the encoder always says the same."""
     learns = split == config.select.train_split
@@ -195,7 +203,7 @@ def _examples(
         return examples
     with cli.progress() as bar:
         task = bar.add_task(f"encoder states, {split}", total=len(examples))
-        return store_states(model, examples, out / CACHE / f"{split}.f16", device, lambda done: bar.advance(task, done))
+        return store_states(model, examples, states / f"{split}.f16", device, lambda done: bar.advance(task, done))
 
 
 def _bf16(precision: Precision) -> bool:
@@ -218,27 +226,51 @@ def _finish(
     folder = out / MODEL
     model.save_pretrained(folder)
     lineage.write(folder, trained)
-    manifest.atomic_write(folder / "train_config.json", json.dumps(asdict(config), indent=2, default=str) + "\n")
+    manifest.atomic_write(folder / "train_config.json", json.dumps(_portable(config), indent=2, default=str) + "\n")
     validation = [entry for entry in history if "eval_per" in entry]
     best = min((entry["eval_per"] for entry in validation), default=None)
+    speed = _speed(config, data, metrics)
     manifest.write(
         out,
         {
             "identity": identity,
             "schema_version": SCHEMA_VERSION,
             "code_version": manifest.code_version(),
-            "config": {**asdict(config), "out": None},
+            "config": _portable(config),
             "left_out": {split: dict(part.left) for split, part in data.items()},
             "validation_per": best,
-            "speed": _speed(config, data, metrics),
+            "speed": speed,
             "history": [{key: entry[key] for key in ("epoch", "eval_per", "eval_loss")} for entry in validation],
             "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
         },
     )
-    drop_cache(out / CACHE)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    _tidy(out)
+    cli.console.print(
+        f"{speed['audio_seconds_per_second']:.0f} audio-seconds a second on {speed['device']}, "
+        f"peak memory {speed['peak_memory_mib']:.0f} MiB."
+    )
     chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
     cli.console.print(f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data} out=…")
+
+
+def _tidy(out: Path) -> None:
+    """Remove what only the run needed: a voice that is withdrawn must not linger there."""
+    shutil.rmtree(out / CACHE, ignore_errors=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+
+
+def _portable(config: TrainConfig) -> dict[str, Any]:
+    """Return the configuration as it travels with the model: folders by their last part, not by where they lie."""
+    found = asdict(config)
+    found["out"] = None
+    found["data"] = Path(config.data).name
+    found["model"]["name"] = _called(config.model.name)
+    return found
+
+
+def _called(encoder: str) -> str:
+    """Return the name of an encoder: a Hub name as it is, a folder's last part."""
+    return Path(encoder).resolve().name if Path(encoder).exists() else encoder
 
 
 def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:

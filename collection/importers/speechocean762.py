@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from collection import sound_paths
 from collection.errors import IntakeError
-from collection.intake import Annotation, Intake, Learner, Licence, Recording
+from collection.intake import REGISTER, ROSTER, Annotation, Intake, Learner, Licence, Recording
 from collection.schema import Phone, Purpose, Rating, Scores, Split, Word, WordScores
 
 SOURCE = "speechocean762"
@@ -39,8 +40,11 @@ def read(folder: Path) -> Intake:
     """Return the corpus as an intake under its public licence.
 
     Phones lose their stress digit; their accuracy is 0-2, word and utterance scores are 0-10. Utterances without scores
-    are imported without any. Raises ``IntakeError`` when a file is missing or disagrees with another.
+    are imported without any. Raises ``IntakeError`` when a file is missing or disagrees with another, when a sound file
+    lies outside the folder or behind a link, and when the folder is an intake: learners' consents have no licence.
     """
+    root = folder.resolve()
+    _refuse_intakes((root, *root.parents))
     scores = _json(folder / "resource" / "scores.json")
     detail_path = folder / "resource" / "scores-detail.json"
     details = _json(detail_path) if detail_path.exists() else {}
@@ -52,6 +56,8 @@ def read(folder: Path) -> Intake:
     for half, split in halves:
         learners.update(_learners(half))
         recordings += _recordings(folder, half, split, learners)
+    sound_paths.check_distinct((f"utterance {one.recording_id}", one.path) for one in recordings)
+    _refuse_intakes({above for one in recordings for above in one.path.parents if above.is_relative_to(root)})
     annotations = {
         (recording.recording_id, 0): _annotation(recording, scores[recording.recording_id], details)
         for recording in recordings
@@ -67,6 +73,16 @@ def parse_marks(spoken: str) -> list[float]:
     """
     tokens = [token for token in spoken.split() if not token.startswith("[")]
     return [{"{": 1.0, "(": 0.0}.get(token[0], 2.0) for token in tokens]
+
+
+def _refuse_intakes(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        marker = next((name for name in (ROSTER, REGISTER) if (folder / name).exists()), None)
+        if marker:
+            raise IntakeError(
+                f"{folder} holds {marker}: it is an intake folder, where each learner's consent counts and no corpus "
+                f"licence does. Build it with source=folder intake={folder}."
+            )
 
 
 def _learners(half: Path) -> Iterator[tuple[str, Learner]]:
@@ -87,7 +103,7 @@ def _recordings(folder: Path, half: Path, split: Split | None, learners: dict[st
             recording_id=utterance,
             learner_id=speaker,
             session_id=speaker,
-            path=(folder / path).resolve(),
+            path=sound_paths.inside(folder, Path(path), f"utterance {utterance} of {half.name}/wav.scp"),
             recorded_on=None,
             language=LANGUAGE,
             prompts=(texts[utterance],),

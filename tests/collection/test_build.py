@@ -49,7 +49,7 @@ def test_every_reading_is_kept_or_counted(tmp_path: Path) -> None:
     add_recording(made, "pupil-3", "mute", (tmp_path / "mute.wav").read_bytes())
     facts = build(config(made, tmp_path / "out")).release.manifest
     assert facts["kept"]["rows"] == 6
-    assert facts["dropped"]["learner_refused"] == 2
+    assert facts["dropped"]["no_consent"] == 2
     assert facts["dropped"]["audio_empty_file"] == 1
     assert facts["dropped"]["audio_missing_file"] == 1
     assert sum(facts["dropped"].values()) + facts["kept"]["rows"] == 4 * 2 + 4
@@ -67,11 +67,11 @@ def test_a_row_says_what_the_recording_was(tmp_path: Path) -> None:
     assert [(phone["canonical"], phone["word_index"]) for phone in row["phones"]][:2] == [("S", 0), ("IY", 0)]
     assert row["phones"][0]["accuracy"] is None
     assert row["duration"] == pytest.approx(0.9)
-    assert row["speaker"]["age_band"] == "9-11"  # born in April 2014, recorded in October 2025
+    assert row["speaker"]["age_band"] == "9-11"  # born in April 2084, recorded in October 2095
     assert row["consent"]["record"] == names.consent("record-pupil-3")
     assert row["consent"]["purposes"] == ["evaluation", "training"]
-    # Everybody signed on 1 September 2025 for a year; the day is brought forward to the first of its month.
-    assert row["consent"]["expires"] == "2026-09-01"
+    # Everybody signed on 1 September 2095 for a year; the day is brought forward to the first of its month.
+    assert row["consent"]["expires"] == "2096-09-01"
     assert row["device"] == "phone"
     original, _ = soundfile.read(made.folder / "audio" / "pupil-3-0.wav", dtype="int16")
     (tmp_path / "row.flac").write_bytes(row["audio"]["bytes"])
@@ -175,7 +175,7 @@ def test_consent_is_asked_again_before_the_release_is_put_together(tmp_path: Pat
 
     facts = build(config(made, tmp_path / "out"), withdraw).release.manifest
     assert facts["kept"]["speakers"] == 3
-    assert facts["dropped"] == {"learner_refused": 1}
+    assert facts["dropped"] == {"no_consent": 1}
     gone = naming(read_key(made.key), "autumn", "class").speaker("pupil-2").encode()
     assert gone not in b"".join(files(tmp_path / "out").values())
 

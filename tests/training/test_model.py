@@ -15,7 +15,8 @@ from training.build import build_model
 from training.collate import Collator
 from training.config import Head, ModelConfig
 from training.errors import EncoderError
-from training.model import BiLSTM, PhoneModel, ctc_loss, spec_augment
+from training.head import BiLSTM, spec_augment
+from training.model import PhoneModel, ctc_loss, measure_states
 
 SOUND = np.random.default_rng(1).standard_normal(12_000).astype(np.float32) * 0.1
 SYMBOLS = ("AA", "IY", "S", "M")
@@ -97,6 +98,19 @@ def test_a_frozen_encoder_gets_no_gradient_and_no_dropout(tmp_path: Path) -> Non
     model(**batch).loss.backward()
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
     assert all(parameter.grad is not None for parameter in model.head.parameters())
+
+
+def test_standardisation_is_measured_on_real_frames_and_travels_with_the_checkpoint(tmp_path: Path) -> None:
+    model = phone_model(SYMBOLS)
+    short, long = torch.full((3, 32), 2.0), torch.zeros((6, 32))
+    long[:, 1] = torch.tensor([1.0, 2, 3, 4, 5, 6])
+    padded = torch.nn.utils.rnn.pad_sequence([short, long], batch_first=True)
+    padded[0, 3:] = 1e6  # padding must not count
+    measure_states(model, [{"states": padded, "frames": torch.tensor([3, 6])}])
+    assert model.head.mean[1].item() == pytest.approx((3 * 2 + 21) / 9)
+    assert model.head.deviation[0].item() == pytest.approx(np.std([2.0] * 3 + [0.0] * 6), rel=1e-5)
+    model.save_pretrained(tmp_path)
+    assert torch.equal(PhoneModel.from_pretrained(tmp_path).head.mean, model.head.mean)
 
 
 def test_the_two_directions_equal_a_packed_bidirectional_lstm() -> None:

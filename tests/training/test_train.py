@@ -18,8 +18,10 @@ from collection import manifest
 from collection.release import Release
 from collection.schema import ConsentGrant, Split
 from tests.releases import tone_rows, utterance, write_release
-from tests.training.models import wave_folder
+from tests.training.models import phone_model, wave_folder
 from training import lineage
+from training.config import SelectConfig
+from training.dataset import read_split
 from training.model import PhoneModel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +101,7 @@ def test_runs_killed_at_random_moments_end_in_the_same_weights(
     for _ in range(3):
         process = subprocess.Popen(arguments, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=-3)
         start_again = generator.randrange(1, 5)
-        while process.poll() is None and len(list(out.glob("checkpoints/checkpoint-*"))) < min(start_again, 2):
+        while process.poll() is None and len(list(out.glob("checkpoints/*/checkpoint-*"))) < min(start_again, 2):
             time.sleep(0.01)
         time.sleep(generator.random() * 0.3)
         if process.poll() is None:
@@ -132,7 +134,9 @@ def test_a_local_folder_takes_the_place_of_a_hub_name(release: Release, tmp_path
     more = [f"data={release.path}", f"out={tmp_path / 'run'}", "optim.max_steps=2", "optim.batch_size=2"]
     done = run([*verb, *more])
     assert done.returncode == 0, done.stderr
-    assert lineage.read(tmp_path / "run" / "model").encoder == str(folder)
+    assert lineage.read(tmp_path / "run" / "model").encoder == "wav2vec2-base"
+    saved = [path.read_text("utf-8") for path in (tmp_path / "run").rglob("*.json")]
+    assert not any(str(tmp_path) in text for text in saved)
 
 
 def test_a_typo_and_a_wrong_type_stop_the_run(release: Release, tmp_path: Path) -> None:
@@ -173,3 +177,47 @@ def test_nothing_to_learn_from_says_why(tmp_path: Path) -> None:
     done = run(command(release, tmp_path / "run"))
     assert done.returncode == 1
     assert "no_consent_for_purpose: 1" in done.stderr
+    assert not list((tmp_path / "run").rglob("*.arrow"))
+
+
+def test_a_voice_whose_consent_ended_since_the_interruption_is_neither_kept_nor_learned_from(
+    release: Release, tmp_path: Path
+) -> None:
+    """What an interrupted run left belongs to its selection of utterances; of another selection nothing is used."""
+    out = tmp_path / "run"
+    stale = [out / "checkpoints" / "old" / "checkpoint-1" / "whole", out / ".cache" / "states" / "old" / "train.f16"]
+    stale.append(out / ".cache" / "audio" / "train" / "old" / "voices.arrow")
+    for path in stale:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"voice")
+    done = run(command(release, out, "optim.max_steps=1"))
+    assert done.returncode == 0, done.stderr
+    assert "begins again" in done.stdout
+    assert "Going on from" not in done.stdout
+    assert not any(path.exists() for path in stale)
+
+
+def test_the_copy_of_the_audio_holds_only_who_may_be_heard(tmp_path: Path) -> None:
+    ended = ConsentGrant("rec_1", ("training",), "2020-01-01")
+    soon = ConsentGrant("rec_2", ("training",), "2098-01-01")
+    gone, going, staying = utterance(1, "spk_1", consent=ended), utterance(2, "spk_2", consent=soon), utterance(3, "s")
+    made = write_release(tmp_path / "release", {Split.TRAIN: [gone, going, staying]})
+    model = phone_model(tuple(made.inventory["en-US"]))
+
+    def held(on: str | None) -> tuple[tuple[str, ...], bytes]:
+        config = SelectConfig(on=on)
+        found = read_split(made, "train", config, model.config.inventory, model.frontend, 1.0, tmp_path / "cache")
+        assert [found.table[n]["audio"]["bytes"] for n in range(len(found.targets))]
+        copies = [path.read_bytes() for path in (tmp_path / "cache").rglob("*.arrow")]
+        return found.utterances, b"".join(copies)
+
+    utterances, copy = held(None)
+    assert utterances == ("utt_0002", "utt_0003")
+    assert gone.audio not in copy
+    assert going.audio in copy
+    assert staying.audio in copy
+    assert held("2019-01-01")[0] == utterances, "a day in the past must not bring anybody back"
+    utterances, copy = held("2098-06-01")
+    assert utterances == ("utt_0003",)
+    assert going.audio not in copy
+    assert staying.audio in copy
