@@ -32,7 +32,7 @@ demo: setup ## A synthetic class: recordings -> release -> model -> report, in d
 	@echo "Done. Open demo/report.html; the dataset is demo/release, the model demo/run/model."
 
 test: setup ## The whole test suite
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy and the one-way imports
 	@$(PYTHON) -m ruff check .

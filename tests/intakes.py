@@ -17,9 +17,9 @@ from collection.keys import create_key
 from collection.schema import Purpose
 from tests.factories import noise, vowel
 
-ON = "2096-01-15"
+ON = "2095-01-15"
 """A build never asks as of a past day, so the class lives in a future that is the same whenever the tests run."""
-SIGNED = date(2095, 9, 1)
+SIGNED = date(2094, 9, 1)
 PURPOSES = (Purpose.TRAINING, Purpose.EVALUATION)
 
 
@@ -81,7 +81,7 @@ def make_class(
         f"pupil-{number}": Learner(
             f"pupil-{number}",
             name=f"Zoé Martin{number}",
-            birth_date=date(2084, 1 + number % 12, 3),
+            birth_date=date(2083, 1 + number % 12, 3),
             gender="fm"[number % 2],
             first_language="fr",
             school="Collège Jean Moulin",
@@ -99,7 +99,7 @@ def make_class(
                     learner_id=learner_id,
                     session_id="monday",
                     path=path,
-                    recorded_on=date(2095, 10, 6),
+                    recorded_on=date(2094, 10, 6),
                     language="en-US",
                     prompts=("see the cat",),
                     device="Zoé's iPhone",

@@ -11,19 +11,21 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from collection import ledger, manifest, work
+from collection import ledger, manifest, release_names, work
 from collection.build import build, main
 from collection.config import BuildConfig
-from collection.errors import ConfigError, ReleaseError
-from collection.intake import write_intake
+from collection.errors import ConfigError, IntakeError, KeyFileError, ReleaseError
+from collection.intake import REGISTER, write_intake
 from collection.keys import read_key
 from collection.naming import naming
+from collection.register import Role, write_register
 from collection.release import read_release
 from collection.schema import Split
 from tests.factories import silence
@@ -67,11 +69,11 @@ def test_a_row_says_what_the_recording_was(tmp_path: Path) -> None:
     assert [(phone["canonical"], phone["word_index"]) for phone in row["phones"]][:2] == [("S", 0), ("IY", 0)]
     assert row["phones"][0]["accuracy"] is None
     assert row["duration"] == pytest.approx(0.9)
-    assert row["speaker"]["age_band"] == "9-11"  # born in April 2084, recorded in October 2095
+    assert row["speaker"]["age_band"] == "9-11"  # born in April 2083, recorded in October 2094
     assert row["consent"]["record"] == names.consent("record-pupil-3")
     assert row["consent"]["purposes"] == ["evaluation", "training"]
-    # Everybody signed on 1 September 2095 for a year; the day is brought forward to the first of its month.
-    assert row["consent"]["expires"] == "2096-09-01"
+    # Everybody signed on 1 September 2094 for a year; the day is brought forward to the first of its month.
+    assert row["consent"]["expires"] == "2095-09-01"
     assert row["device"] == "phone"
     original, _ = soundfile.read(made.folder / "audio" / "pupil-3-0.wav", dtype="int16")
     (tmp_path / "row.flac").write_bytes(row["audio"]["bytes"])
@@ -210,6 +212,124 @@ def test_a_sound_file_that_changes_is_worked_on_again(tmp_path: Path, monkeypatc
     soundfile.write(made.folder / "audio" / "pupil-0-0.wav", voice(9, 0.6), 16_000, subtype="PCM_16")
     with pytest.raises(ReleaseError, match="built with other inputs"):
         build(config(made, out))
+
+
+def test_a_past_day_brings_nobody_back(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2, each=1)
+    for learner_id, record in made.records.items():
+        signed = tuple(replace(signature, signed_on=date(2019, 9, 1)) for signature in record.signatures)
+        made.records[learner_id] = replace(record, birth_date=None, signatures=signed)
+    write_register(made.folder / REGISTER, made.records.values())
+    with pytest.raises(ReleaseError, match=r"nothing could be kept.*expired 2"):
+        build(config(made, tmp_path / "out", on="2019-12-01"))
+
+
+def test_the_same_command_on_a_later_day_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_class(tmp_path)
+    out = tmp_path / "out"
+    monkeypatch.setattr("collection.consent.today", lambda: date(2095, 2, 1))
+    facts = build(config(made, out)).release.manifest
+    assert facts["on"] == "2095-02-01"
+    monkeypatch.setattr("collection.consent.today", lambda: date(2095, 3, 1))
+    assert not build(config(made, out)).made
+    assert not build(config(made, out, on=None)).made
+    with pytest.raises(ReleaseError, match="built with other on"):
+        build(config(made, out, on="2095-02-02"))
+
+
+def test_one_sound_under_two_learners_is_kept_for_neither(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, each=2)
+    audio = made.folder / "audio"
+    add_recording(made, "pupil-1", "copied", (audio / "pupil-0-0.wav").read_bytes())
+    add_recording(made, "pupil-2", "again", (audio / "pupil-2-1.wav").read_bytes())
+    add_recording(made, "pupil-0", "empty-0", b"")
+    add_recording(made, "pupil-1", "empty-1", b"")
+    facts = build(config(made, tmp_path / "out")).release.manifest
+    assert facts["dropped"] == {"audio_empty_file": 2, "same_sound_under_two_learners": 2}
+    assert facts["kept"]["rows"] == 6  # of the first six one is set aside; a learner may send a file twice
+    assert not build(config(made, tmp_path / "out")).made
+
+
+def test_birth_dates_that_disagree_are_no_consent(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, each=1)
+    grown = made.records["pupil-1"]
+    alone = tuple(signature for signature in grown.signatures if signature.role is Role.LEARNER)
+    made.records["pupil-1"] = replace(grown, birth_date=date(2060, 1, 3), signatures=alone)
+    made.records["pupil-2"] = replace(made.records["pupil-2"], birth_date=None)
+    write_register(made.folder / REGISTER, made.records.values())
+    report = build(config(made, tmp_path / "out"))
+    assert report.dropped == {"birth_dates_disagree": 1}
+    assert report.release.manifest["kept"]["speakers"] == 2
+
+
+def test_the_release_of_a_killed_assembly_is_removed_first(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2, each=1)
+    work.open_folder(tmp_path / "out.work")
+    left = tmp_path / "out.work" / "release" / "data" / "train-0.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"rows of a learner who has withdrawn since")
+    seen: list[bool] = []
+    build(config(made, tmp_path / "out"), lambda step, done, total: seen.append(left.exists()))
+    assert seen
+    assert not any(seen)
+
+
+def test_reasons_of_consent_are_published_as_one_sum(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=4, each=2, refusing=(0,))
+    made.records.pop("pupil-1")
+    write_register(made.folder / REGISTER, made.records.values())
+    add_recording(made, "pupil-2", "bad-empty", b"")
+    out = tmp_path / "out"
+    report = build(config(made, out))
+    assert report.release.manifest["dropped"] == {"audio_empty_file": 1, "no_consent": 4}
+    assert report.dropped == {"learner_refused": 2, "no_record": 2, "audio_empty_file": 1}
+    assert build(config(made, out)).dropped == report.dropped
+    published = b"".join(files(out).values())
+    assert b"no_consent 4" in published
+    assert not [reason for reason in (b"learner_refused", b"no_record") if reason in published]
+
+
+def test_a_name_serves_one_release(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, each=1)
+    build(config(made, tmp_path / "one"))
+    build(config(made, tmp_path / "copy", on="2095-01-16"))  # the same but for the day
+    with pytest.raises(ReleaseError, match=r"name autumn was given.*Choose another name"):
+        build(config(made, tmp_path / "two", k=1))
+    assert not (tmp_path / "two").exists()
+    build(config(made, tmp_path / "two", k=1, name="winter"))
+    names = Path(f"{made.key}.releases.jsonl")
+    assert release_names.read(names).keys() == {"autumn", "winter"}
+    names.write_text('{"name": 3')
+    with pytest.raises(IntakeError, match="restore it from a copy"):
+        build(config(made, tmp_path / "three", name="spring"))
+
+
+def test_what_joins_releases_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2, each=1)
+    old = os.umask(0)
+    try:
+        build(config(made, tmp_path / "out"))
+    finally:
+        os.umask(old)
+    beside = [path for path in tmp_path.iterdir() if path.name.startswith("parlure.key")]
+    assert {"parlure.key.splits.jsonl", "parlure.key.releases.jsonl"} < {path.name for path in beside}
+    assert {path.stat().st_mode & 0o777 for path in beside} == {0o600}
+
+
+def test_key_and_ledger_among_the_data_are_refused(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=2, each=1)
+    out = tmp_path / "out"
+    for place in (made.folder / "audio", out, tmp_path / "out.work"):
+        with pytest.raises(KeyFileError, match=r"split ledger .* is not used"):
+            build(config(made, out, split_ledger=str(place / "splits.jsonl")))
+    build(config(made, out))
+    for place in (made.folder, out / "data"):
+        inside = place / "parlure.key"
+        inside.write_bytes(made.key.read_bytes())
+        inside.chmod(0o600)
+        with pytest.raises(KeyFileError, match=r"key .* is not used.*holds data"):
+            build(replace(config(made, tmp_path / "other", name="winter"), key=str(inside)))
+        inside.unlink()
 
 
 def test_nothing_kept_is_an_error_with_the_reasons(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from collection.consent import (
     Role,
     Signature,
     age_on,
+    asked_on,
     birthday,
     decide,
     may_use,
@@ -428,3 +429,16 @@ def test_what_is_said_about_another_purpose_changes_nothing(consent, purpose, on
 def test_the_order_of_the_lines_does_not_matter(consent, purpose, on, policy):
     turned = replace(consent, signatures=consent.signatures[::-1], events=consent.events[::-1])
     assert decide(turned, purpose, on, policy) == decide(consent, purpose, on, policy)
+
+
+def test_a_given_day_only_makes_the_answer_stricter(monkeypatch):
+    monkeypatch.setattr("collection.consent.today", lambda: date(2026, 5, 4))
+    assert asked_on(None) == date(2026, 5, 4)
+    assert asked_on("2026-05-03") == date(2026, 5, 4)
+    assert asked_on("2026-05-05") == date(2026, 5, 5)
+    with pytest.raises(ConfigError, match="YYYY-MM-DD"):
+        asked_on("soon")
+
+
+def test_today_is_the_calendars():
+    assert abs(asked_on(None) - date.today()) <= timedelta(days=1)

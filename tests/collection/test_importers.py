@@ -97,6 +97,28 @@ def test_a_copy_without_details_or_scores_is_read_too(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["{above}/secret.wav", "../secret.wav", "WAVE/../../secret.wav", "link/secret.wav"])
+def test_sound_outside_the_corpus_is_refused(tmp_path: Path, path: str) -> None:
+    """The licence is the corpus's: it covers no file beside it."""
+    folder = corpus(tmp_path / "corpus")
+    (tmp_path / "secret.wav").write_bytes(b"a voice")
+    (folder / "link").symlink_to(tmp_path)
+    (folder / "train" / "wav.scp").write_text(f"0000 {path.format(above=tmp_path)}\n")
+    with pytest.raises(IntakeError, match=r"utterance 0000 of train/wav.scp: the path (leaves|passes)"):
+        read(folder)
+
+
+@pytest.mark.parametrize("marker", ["roster.jsonl", "consents.jsonl"])
+@pytest.mark.parametrize("place", [".", "class", "class/corpus", "class/corpus/WAVE", "class/corpus/WAVE/SPEAKER000"])
+def test_an_intake_is_no_corpus(tmp_path: Path, place: str, marker: str) -> None:
+    folder = corpus(tmp_path / "class" / "corpus")
+    (folder / "WAVE" / "SPEAKER000").mkdir(parents=True)
+    assert read(folder).licence is not None
+    (tmp_path / place / marker).touch()
+    with pytest.raises(IntakeError, match=f"holds {marker}.*source=folder"):
+        read(folder)
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [

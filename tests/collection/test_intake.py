@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from collection.errors import IntakeError
 from collection.intake import Annotation, Intake, Learner, Licence, Recording, read_intake, write_intake
 from collection.schema import Phone, Rating, Scores, Split, Word, WordScores
+from collection.sources import read_source
 
 
 def example(folder: Path) -> Intake:
@@ -60,7 +62,7 @@ def test_any_text_and_number_survives(
     folder = tmp_path_factory.mktemp("intake")
     recording = Recording("r", "l", "s", folder / "a.wav", None, "en-US", tuple(prompts))
     phones = tuple(Phone("AA", 0, accuracy=score) for score in scores)
-    said = {("r", 0): Annotation("r", 0, (Word("x"),), phones)}
+    said = {("r", 0): Annotation("r", 0, (Word(prompts[0]),), phones)}
     intake = Intake("any", {"l": Learner("l", name)}, (recording,), said)
     write_intake(folder, intake)
     assert read_intake(folder) == intake
@@ -96,11 +98,23 @@ RATING = '{"recording_id": "r1", "prompt_index": %s, "words": [{"text": "a"}], "
         ("roster.jsonl", ROSTER + ROSTER, "line 2: this learner_id already stands on an earlier line"),
         ("recordings.jsonl", TAPE % "" + TAPE % "", "line 2: this recording_id already stands"),
         ("recordings.jsonl", TAPE.replace("l1", "l9") % "", "line 1: its learner_id is not in roster.jsonl"),
-        ("recordings.jsonl", TAPE.replace("a.wav", "../a.wav") % "", "line 1: the path leaves the intake folder"),
-        ("recordings.jsonl", TAPE.replace("a.wav", "/etc/passwd") % "", "line 1: the path leaves the intake folder"),
-        ("recordings.jsonl", TAPE.replace("a.wav", "link/a.wav") % "", "line 1: the path leaves the intake folder"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "../a.wav") % "", "line 1: the path leaves the folder"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "/etc/passwd") % "", "line 1: the path leaves the folder"),
+        ("recordings.jsonl", TAPE.replace("a.wav", "link/a.wav") % "", "line 1: the path passes through a link"),
         ("recordings.jsonl", TAPE.replace('"a", "b"', "") % "", "line 1: prompts must list every text"),
         ("recordings.jsonl", TAPE.replace('"a", "b"', '"a", " "') % "", "line 1: prompts must list every text"),
+        (
+            "recordings.jsonl",
+            TAPE % "" + TAPE.replace("r1", "r2") % "",
+            "recordings.jsonl line 2: its sound file is that of recordings.jsonl line 1",
+        ),
+        ("recordings.jsonl", TAPE.replace("en-US", "en-Secret-Name") % "", "line 1: language must be a BCP 47 tag"),
+        ("recordings.jsonl", TAPE.replace("en-US", "English") % "", "line 1: language must be a BCP 47 tag"),
+        (
+            "ratings.jsonl",
+            RATING.replace('"a"', '"Secret Name"') % (0, ""),
+            "line 1: the words are not those of prompt 0",
+        ),
         ("recordings.jsonl", TAPE % ', "segmented": true', "one prompt a file, this one lists 2"),
         ("recordings.jsonl", TAPE % ', "split": "dev"', "field split: Input should be 'train', 'validation' or 'test'"),
         ("ratings.jsonl", RATING.replace("r1", "r9") % (0, ""), "line 1: its recording_id is not in recordings"),
@@ -131,6 +145,38 @@ def test_what_cannot_be_used_is_explained(tmp_path: Path, file: str, content: st
     with pytest.raises(IntakeError, match=said) as caught:
         read_intake(folder)
     assert "Secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_one_file_under_two_names_is_refused(tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
+    """Otherwise the voice of who refused is released under the consent of who did not."""
+    (tmp_path / "roster.jsonl").write_text(ROSTER + ROSTER.replace("l1", "l2"))
+    second = TAPE.replace("r1", "r2").replace("l1", "l2").replace("a.wav", "sub/b.wav") % ""
+    (tmp_path / "recordings.jsonl").write_text(TAPE % "" + second)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.wav").write_bytes(b"same")
+    (tmp_path / "sub" / "b.wav").write_bytes(b"same")
+    assert len(read_intake(tmp_path).recordings) == 2
+    (tmp_path / "sub" / "b.wav").unlink()
+    link(tmp_path / "sub" / "b.wav", tmp_path / "a.wav")
+    with pytest.raises(
+        IntakeError, match=r"line 2: (the path passes through a link|its sound file is that of .*line 1)"
+    ):
+        read_intake(tmp_path)
+
+
+def test_words_of_a_rating_may_leave_out_case_and_punctuation(tmp_path: Path) -> None:
+    (tmp_path / "roster.jsonl").write_text(ROSTER)
+    (tmp_path / "recordings.jsonl").write_text(TAPE.replace('"a", "b"', '"A cat, no?"') % "")
+    words = '[{"text": "a"}, {"text": "cat"}, {"text": "no"}]'
+    (tmp_path / "ratings.jsonl").write_text(RATING.replace('[{"text": "a"}]', words) % (0, ""))
+    assert len(read_intake(tmp_path).annotations) == 1
+
+
+def test_the_name_of_a_public_corpus_is_not_that_of_a_folder(tmp_path: Path) -> None:
+    write_intake(tmp_path, replace(example(tmp_path), source="speechocean762"))
+    with pytest.raises(IntakeError, match="name of a public corpus"):
+        read_source("folder", tmp_path)
 
 
 def test_bytes_that_are_no_text_are_explained(tmp_path: Path) -> None:

@@ -64,6 +64,17 @@ def test_a_key_is_not_written_among_the_data(tmp_path, marker):
         create_key(tmp_path / "inside" / "parlure.key")
 
 
+@pytest.mark.parametrize("marker", ["roster.jsonl", "consents.jsonl", "manifest.json", "parlure-work"])
+def test_a_key_among_the_data_is_not_used(tmp_path, marker):
+    (tmp_path / "data" / "inside").mkdir(parents=True)
+    path = tmp_path / "data" / "inside" / "parlure.key"
+    key = create_key(path)
+    assert read_key(path) == key
+    (tmp_path / "data" / marker).touch()
+    with pytest.raises(KeyFileError, match=f"is not used.*holds data .{marker}"):
+        read_key(path)
+
+
 def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(KeyFileError, match="No such file or directory"):
         create_key(tmp_path / "absent" / "parlure.key")
