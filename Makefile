@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup ## A synthetic class: recordings -> release -> model -> report, in demo/
-	@mkdir -p demo
+	@mkdir -p demo/key
 	@test -e demo/key/demo.key || $(PYTHON) -m collection.keys path=demo/key/demo.key
 	$(PYTHON) -m collection.simulate out=demo/class
 	$(PYTHON) -m collection.build source=folder intake=demo/class/intake out=demo/release key=demo/key/demo.key name=demo
@@ -52,7 +52,7 @@ bench: setup ## Speed and memory on the CPU, as ratios against a baseline of the
 	@$(PYTHON) -m eval.bench corpus=$(SHARED)/corpora/speechocean762
 
 bench-gpu: setup ## Training speed and peak memory on a GPU, printed at the end of the run
-	@mkdir -p bench
+	@mkdir -p bench/key
 	@test -e bench/key/bench.key || $(PYTHON) -m collection.keys path=bench/key/bench.key
 	$(PYTHON) -m collection.build source=speechocean762 corpus=$(SHARED)/corpora/speechocean762 out=bench/release \
 		key=bench/key/bench.key name=speechocean762

@@ -2,7 +2,7 @@
 
 Usage::
 
-    python -m collection.keys path=~/parlure.key
+    python -m collection.keys path=$HOME/parlure.key
 
 Every id in a release is an HMAC under this key. Who holds it can link a release back to its learners; who loses it can
 neither find a learner's rows in a release that exists nor build the same release again.

@@ -64,6 +64,7 @@ def bench(config: BenchConfig) -> None:
     with tempfile.TemporaryDirectory(prefix="parlure-bench-") as temporary:
         scratch = Path(temporary)
         key = scratch / "key" / "bench.key"
+        key.parent.mkdir()
         keys.create_key(key)
         speeds = Table("task", "speed a core", "decoding + VAD alone", "CPU time / baseline")
         speeds.add_row(*segmentation(corpus, config.hours, scratch).row())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -30,7 +31,7 @@ def readme_commands() -> list[list[str]]:
     """Return the arguments after ``-m`` of every Parlure command in the README."""
     text = README.replace("\\\n", " ")
     lines = re.findall(r"^    (?:python|torchrun.*?) -m (.*?)(?:\s+#.*)?$", text, flags=re.MULTILINE)
-    return [shlex.split(line) for line in lines]
+    return [shlex.split(os.path.expandvars(line)) for line in lines]
 
 
 def test_the_readme_shows_every_verb() -> None:

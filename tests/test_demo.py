@@ -25,6 +25,7 @@ SNIPPET = 64
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
+    (folder / "key").mkdir()
     for command in (
         f"collection.keys path={folder}/key/demo.key",
         f"collection.simulate out={folder}/class learners=12 prompts=4",

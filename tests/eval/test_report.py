@@ -161,7 +161,7 @@ def test_the_page_is_readable_without_seeing_it(two_models: str) -> None:
     page = Page(two_models)
     assert dict(page.tags)["html"] == {"lang": "en"}
     plots = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(plots) == 2 * 4
+    assert len(plots) == 2 * 5
     assert all(attributes["role"] == "img" and attributes["aria-labelledby"] for attributes in plots)
     headers = [attributes for tag, attributes in page.tags if tag == "th"]
     assert headers
@@ -184,9 +184,9 @@ def test_names_are_text_whatever_they_hold(made_up: Callable[..., Predictions]) 
 def test_small_groups_are_named_but_not_shown(made_up: Callable[..., Predictions], two_models: str) -> None:
     metrics = metrics_of(made_up())
     hidden = [row for row in metrics["groups"] if row["hidden"]]
-    assert {row["group"] for row in hidden} == {"6-8", "9-11", "12-14", "not stated"}
+    assert {row["group"] for row in hidden} == {"6-8", "9-11", "12-14", "f", "not stated"}
     assert all(set(row) == {"by", "group", "hidden"} for row in hidden)
-    assert Page(two_models).text.count("hidden: fewer than 5 speakers") == 2 * 4
+    assert Page(two_models).text.count("hidden: fewer than 5 speakers") == 2 * 5
 
 
 def test_what_misleads_is_said_first(made_up: Callable[..., Predictions]) -> None:
