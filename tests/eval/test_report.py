@@ -161,7 +161,7 @@ def test_the_page_is_readable_without_seeing_it(two_models: str) -> None:
     page = Page(two_models)
     assert dict(page.tags)["html"] == {"lang": "en"}
     plots = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(plots) == 2 * 5
+    assert len(plots) == 2 * 4
     assert all(attributes["role"] == "img" and attributes["aria-labelledby"] for attributes in plots)
     headers = [attributes for tag, attributes in page.tags if tag == "th"]
     assert headers
