@@ -132,6 +132,7 @@ def build(corpus: Path, key: Path, out: Path) -> tuple[float, float]:
 
 def _cpu_seconds(work: Callable[[], None]) -> float:
     """Return the CPU seconds of this process and of the decoding processes it started."""
+    sandbox.close()  # what an earlier decoding process used belongs to somebody else
     before = _used()
     work()
     sandbox.close()  # its CPU seconds are counted when it has ended
