@@ -6,6 +6,7 @@ What nobody rated is ``None``, never 0. Records are frozen: change one with ``da
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -153,6 +154,11 @@ def to_row(utterance: Utterance) -> dict[str, Any]:
     row = asdict(utterance)
     row["audio"] = {"bytes": utterance.audio, "path": f"{utterance.utterance_id}.flac"}
     return row
+
+
+def read_grant(consent: Mapping[str, Any]) -> ConsentGrant:
+    """Return the consent of a row as it was written by ``to_row``."""
+    return ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])
 
 
 _STRING = datasets.Value("string")

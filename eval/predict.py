@@ -18,7 +18,7 @@ from typing import Any
 from collection.audio import decode_flac
 from collection.consent import may_use
 from collection.release import Release
-from collection.schema import ConsentGrant, Phone, Purpose, Split
+from collection.schema import Phone, Purpose, Split, read_grant
 from eval import predictions
 from eval.predictions import PhonePrediction, Predictions, UtterancePrediction
 from training.assess import Assessor
@@ -48,7 +48,7 @@ def select(release: Release, split: str, on: date, inventory: Container[str], li
     left: Counter[str] = Counter()
     for row in release.rows(Split(split), columns=["utterance_id", "speaker_id", "phones", "consent"]):
         symbols = [phone["canonical"] for phone in row["phones"]]
-        if not may_use(_grant(row["consent"]), Purpose.EVALUATION, on):
+        if not may_use(read_grant(row["consent"]), Purpose.EVALUATION, on):
             left["no_consent_for_evaluation"] += 1
         elif not symbols:
             left["no_phones"] += 1
@@ -161,7 +161,3 @@ def _store(part: Predictions, folder: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     predictions.write(partial, part)
     partial.rename(folder)
-
-
-def _grant(consent: dict[str, Any]) -> ConsentGrant:
-    return ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from collection.audio import decode_flac
 from collection.consent import asked_on, may_use
 from collection.manifest import fingerprint
 from collection.release import Release
-from collection.schema import FEATURES, SAMPLE_RATE, ConsentGrant, Purpose, Split
+from collection.schema import FEATURES, SAMPLE_RATE, Purpose, Split, read_grant
+from training.align import frames_needed
 from training.augment import augment, changes_sound
 from training.config import AugmentConfig, SelectConfig
 from training.encoder import Frontend
@@ -88,8 +88,8 @@ def read_split(
         if config.limit is not None and len(kept) >= config.limit:
             break
     utterances = tuple(str(row["utterance_id"]) for row in kept)
-    folder = cache / split
-    keep_only(folder, fingerprint(utterances)[:16])
+    copy = cache / split / fingerprint(utterances)[:16]
+    keep_only(copy.parent, copy.name)
     if not kept:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in left.items()) or "the split is empty"
         raise TrainingDataError(f"Nothing in split {split!r} can be learned from ({reasons}).")
@@ -98,7 +98,7 @@ def read_split(
         features=datasets.Features({name: FEATURES[name] for name in ("utterance_id", "audio")}),
         columns=["utterance_id", "audio"],
         filters=pc.field("utterance_id").isin(utterances),
-        cache_dir=str(folder / fingerprint(utterances)[:16]),
+        cache_dir=str(copy),
         keep_in_memory=False,
     )
     if tuple(table["utterance_id"]) != utterances:
@@ -125,8 +125,7 @@ def _target(
     row: dict[str, Any], config: SelectConfig, on: date, index: dict[str, int], frontend: Frontend, slowest: float
 ) -> tuple[list[int], Left | None]:
     """Return the CTC target of a row, or why there is none."""
-    consent = row["consent"]
-    grant = ConsentGrant(consent["record"], tuple(consent["purposes"]), consent["expires"])
+    grant = read_grant(row["consent"])
     if not all(may_use(grant, purpose, on) for purpose in {Purpose.TRAINING, Purpose(config.purpose)}):
         return [], Left.NO_CONSENT
     if row["duration"] > config.max_seconds:
@@ -148,11 +147,6 @@ def spoken_phones(phones: Sequence[dict[str, Any]]) -> list[str]:
     """Return what was said where that is known ("" is a deletion), the canonical phone elsewhere."""
     said = [phone["canonical"] if phone["realised"] is None else phone["realised"] for phone in phones]
     return [phone for phone in said if phone]
-
-
-def frames_needed(target: Sequence[int]) -> int:
-    """Return the fewest frames that CTC can lay a target on: one a phone, and a blank between equal neighbours."""
-    return len(target) + sum(a == b for a, b in pairwise(target))
 
 
 class Examples(Dataset[dict[str, Any]]):

@@ -13,12 +13,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from collection.schema import SAMPLE_RATE, SCHEMA_VERSION
+from training.align import BLANK
 from training.encoder import Frontend, SpeechEncoder, WaveEncoder
 from training.errors import EncoderError
 from training.head import PhoneHead
-
-BLANK = 0
-"""CTC index of the blank; phone i of the inventory is CTC index i + 1."""
 
 
 class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]

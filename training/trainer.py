@@ -17,9 +17,9 @@ from torch.utils.data import Sampler
 from transformers import EvalPrediction, Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
+from training.align import BLANK
 from training.collate import BucketSampler
 from training.config import OptimConfig
-from training.model import BLANK
 
 WHOLE = "whole"
 """Name of the empty file that marks a checkpoint as completely written."""
