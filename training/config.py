@@ -119,7 +119,10 @@ class OptimConfig:
     clip: float = 5.0
     """Largest gradient norm."""
     freeze_encoder: bool = False
-    """True: only the head learns, and the encoder's states are computed once when nothing changes the sound."""
+    """True: only the head learns, from encoder states that are computed once and stored."""
+    stored_copies: int = 3
+    """Frozen encoder and augmentation: altered copies of each utterance whose states are stored, used in turn; 0 stores
+    nothing and alters anew in every epoch, which costs a pass of the encoder each."""
     freeze_extractor: bool = True
     """True: the convolutions that see the waveform stay as pretrained."""
     encoder_starts: float = 0.0

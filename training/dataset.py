@@ -158,10 +158,6 @@ class Examples(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.data.targets)
 
-    def samples(self, index: int) -> int:
-        """Return the number of samples of an utterance as stored."""
-        return round(self.data.seconds[index] * SAMPLE_RATE)
-
     def __getitem__(self, draw: int) -> dict[str, Any]:
         epoch, index = divmod(draw, len(self))
         waveform = decode_flac(self.data.table[index]["audio"]["bytes"])

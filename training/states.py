@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,23 @@ BATCH = 8
 
 
 class StoredStates(Dataset[dict[str, Any]]):
-    """Examples whose encoder states lie in one memory-mapped float16 file; ``draw`` is as in ``Examples``."""
+    """Examples whose encoder states lie in one memory-mapped float16 file; draws are as in ``Examples``.
 
-    def __init__(self, path: Path, offsets: np.ndarray, width: int, targets: list[list[int]]) -> None:
-        self.states = np.memmap(path, dtype=np.float16, mode="r", shape=(int(offsets[-1]), width))
-        self.offsets, self.targets = offsets, targets
+    ``spans`` (copies, utterances, 2) holds the first frame and the number of frames of every stored state sequence.
+    Later epochs use the copies in turn.
+    """
+
+    def __init__(self, path: Path, spans: np.ndarray, width: int, targets: list[list[int]]) -> None:
+        self.states = np.memmap(path, dtype=np.float16, mode="r").reshape(-1, width)
+        self.spans, self.targets = spans, targets
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, draw: int) -> dict[str, Any]:
-        index = draw % len(self)
-        states = self.states[self.offsets[index] : self.offsets[index + 1]]
+        epoch, index = divmod(draw, len(self))
+        first, frames = self.spans[epoch % len(self.spans), index]
+        states = self.states[first : first + frames]
         return {"states": torch.from_numpy(states.astype(np.float32)), "labels": self.targets[index]}
 
 
@@ -39,33 +44,47 @@ def store_states(
     examples: Examples,
     path: Path,
     device: torch.device,
+    copies: int = 1,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> StoredStates:
-    """Run the encoder over the examples and return them with their states, float16, in a file under ``path``.
+    """Run the encoder over the first ``copies`` epochs of the examples and return them with their states, float16.
 
-    A finished file from an interrupted run is used again: its name ends in ``.f16`` only once it is complete. The
-    caller puts ``path`` under a folder that belongs to this very data and encoder.
+    Finished files of an interrupted run are used again: ``path`` has its name only once it is complete. The caller puts
+    it under a folder that belongs to this very data and encoder.
     """
-    frontend, width = model.frontend, model.encoder.width * len(model.config.layers)
-    frames = [frontend.frames(examples.samples(index)) for index in range(len(examples))]
-    offsets = np.concatenate([[0], np.cumsum(frames)]).astype(np.int64)
-    if path.exists() and path.stat().st_size != int(offsets[-1]) * width * 2:
-        path.unlink()  # not of these examples: computed again
+    width = model.encoder.width * len(model.config.layers)
+    places = path.with_suffix(".npy")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        spans = np.zeros((copies, len(examples), 2), dtype=np.int64)
         partial = path.with_suffix(".partial")
-        stored = np.memmap(partial, dtype=np.float16, mode="w+", shape=(int(offsets[-1]), width))
         model.eval().to(device)  # type: ignore[arg-type, no-untyped-call]
-        collate = Collator(frontend)
-        order = list(BucketSampler(examples.data.seconds, BATCH, seed=0))
-        for start in range(0, len(order), BATCH):
-            indices = order[start : start + BATCH]
-            batch = collate([examples[index] for index in indices])
-            states = model.states(batch["inputs"].to(device), batch["lengths"].to(device)).cpu().numpy()
-            for index, found in zip(indices, states, strict=True):
-                stored[offsets[index] : offsets[index + 1]] = found[: frames[index]]
-            on_progress(len(indices))
-        stored.flush()
-        del stored
+        with partial.open("wb") as file:
+            written = 0
+            for draws, states in _computed(model, examples, device, copies):
+                for draw, found in zip(draws, states, strict=True):
+                    file.write(np.asarray(found, dtype=np.float16).tobytes())
+                    spans[divmod(draw, len(examples))] = written, len(found)
+                    written += len(found)
+                on_progress(len(draws))
+        np.save(places, spans)
         partial.rename(path)
-    return StoredStates(path, offsets, width, examples.data.targets)
+    return StoredStates(path, np.load(places), width, examples.data.targets)
+
+
+def _computed(
+    model: PhoneModel, examples: Examples, device: torch.device, copies: int
+) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    """Yield draws, batch by batch, with their states (frames, width)."""
+    collate = Collator(model.frontend)
+    sampler = BucketSampler(examples.data.seconds, BATCH, seed=0)
+    for epoch in range(copies):
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        for start in range(0, len(order), BATCH):
+            draws = order[start : start + BATCH]
+            waveforms = [examples[draw] for draw in draws]
+            batch = collate(waveforms)
+            states = model.states(batch["inputs"].to(device), batch["lengths"].to(device)).cpu().numpy()
+            frames = (model.frontend.frames(len(one["waveform"])) for one in waveforms)
+            yield draws, [found[:count] for found, count in zip(states, frames, strict=True)]

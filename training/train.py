@@ -14,7 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import datasets
 import torch
+import transformers
 from rich.table import Table
 
 from collection import cli, manifest
@@ -49,9 +51,13 @@ def train(config: TrainConfig) -> Path:
             raise ModelError(f"{out} holds a finished run of another configuration or release. Give another out=….")
         cli.console.print(f"Nothing to do: {out} is finished. The model is in {out / MODEL}.")
         return out / MODEL
+    _check_trackers(config.report_to)
     _claim(out, identity)
     if config.threads:
         torch.set_num_threads(config.threads)
+    if not cli.console.is_terminal:
+        datasets.disable_progress_bars()
+        transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(config.seed)
     language, symbols = _inventory(release)
     model = build_model(config.model, symbols, language)
@@ -100,6 +106,25 @@ def _identity(config: TrainConfig, release: Release) -> str:
     settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
     settings["data"] = manifest.file_sha256(release.path / manifest.NAME)
     return manifest.fingerprint(settings)
+
+
+def _check_trackers(names: list[str]) -> None:
+    """Refuse a tracker that is unknown or not installed before any work is done."""
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    ready = get_available_reporting_integrations()
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            known = ", ".join(sorted(INTEGRATION_TO_CALLBACK))
+            raise ModelError(f"report_to={name} is no tracker. Choose among {known}.")
+        if name not in ready:
+            raise ModelError(
+                f"report_to={name}: its package is not installed. Run `.venv/bin/uv pip install {name}`, or choose "
+                f"among {', '.join(sorted(ready))}."
+            )
 
 
 def _claim(out: Path, identity: str) -> None:
@@ -199,11 +224,13 @@ def _examples(
     """Return examples to learn from or validate on; with stored states where the encoder always says the same."""
     learns = split == config.select.train_split
     examples = Examples(data, config.augment if learns else None, config.seed)
-    if not config.optim.freeze_encoder or changes_sound(config.augment):
+    copies = config.optim.stored_copies if learns and changes_sound(config.augment) else 1
+    if not config.optim.freeze_encoder or not copies:
         return examples
     with cli.progress() as bar:
-        task = bar.add_task(f"encoder states, {split}", total=len(examples))
-        return store_states(model, examples, states / f"{split}.f16", device, lambda done: bar.advance(task, done))
+        task = bar.add_task(f"encoder states, {split}", total=copies * len(examples))
+        path = states / f"{split}.f16"
+        return store_states(model, examples, path, device, copies, lambda done: bar.advance(task, done))
 
 
 def _bf16(precision: Precision) -> bool:

@@ -216,8 +216,10 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("long"), encoded(silence(600, 48_000), "FLAC", rate=48_000), "long.flac")
 
 
-def test_memory_time_and_processor_are_limited(long: Path) -> None:
-    assert refusal(long, AudioLimits(memory_mib=1)) == "audio_decoder_memory"
+def test_memory_time_and_processor_are_limited(tmp_path: Path, long: Path) -> None:
+    # Blocks of 8 channels need over 8 MiB, more than a process may have lying free when its memory is limited.
+    wide = save(tmp_path, encoded(np.zeros((200_000, 8), np.float32), "FLAC"), "wide.flac")
+    assert refusal(wide, AudioLimits(memory_mib=1)) == "audio_decoder_memory"
     assert refusal(long, AudioLimits(wall_seconds=0.05)) == "audio_decoder_timeout"
     # Memory does not grow with the length: the samples are 115 MB.
     assert decode(long, AudioLimits(memory_mib=64)).duration == pytest.approx(600)

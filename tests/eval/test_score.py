@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collection.consent import today
 from collection.release import Release
 from collection.schema import ConsentGrant, Split
 from eval import predictions
@@ -173,6 +174,19 @@ def test_what_may_no_longer_be_used_leaves_the_finished_run(model: Path, release
         assert "utt_0204" not in kept
     metrics = json.loads((tmp_path / METRICS_FILE).read_text("utf-8"))
     assert metrics["protocol"]["left_out"]["test"]["no_consent_for_evaluation"] == 2
+
+
+def test_a_finished_run_is_emptied_when_every_consent_has_ended(model: Path, release: Release, tmp_path: Path) -> None:
+    score(config(model, release, tmp_path))
+    assert list(tmp_path.glob("*.parquet"))
+    with pytest.raises(ScoreError, match="no_consent_for_evaluation"):
+        score(config(model, release, tmp_path, on="2099-01-02"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_day_in_the_past_brings_no_consent_back(model: Path, release: Release, tmp_path: Path) -> None:
+    metrics = score(config(model, release, tmp_path, on="2000-01-01"))
+    assert metrics["protocol"]["consent_asked_on"] == today().isoformat()
 
 
 def test_other_results_are_never_overwritten(scored: Path, model: Path, release: Release) -> None:

@@ -20,9 +20,11 @@ from collection.schema import ConsentGrant, Split
 from tests.releases import tone_rows, utterance, write_release
 from tests.training.models import phone_model, wave_folder
 from training import lineage
-from training.config import SelectConfig
-from training.dataset import read_split
+from training.collate import Collator
+from training.config import AugmentConfig, SelectConfig
+from training.dataset import Examples, read_split
 from training.model import PhoneModel
+from training.states import store_states
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -128,6 +130,27 @@ def test_a_frozen_encoder_learns_tones_from_stored_states(release: Release, tmp_
     assert not (tmp_path / "frozen" / ".cache").exists()
 
 
+def test_stored_states_are_those_of_the_altered_sound(release: Release, tmp_path: Path) -> None:
+    """Two stored copies of each utterance: each is what the encoder says of that epoch's draw, later epochs repeat."""
+    model = phone_model()
+    data = read_split(release, "train", SelectConfig(), model.config.inventory, model.frontend, 1 / 1.2, tmp_path)
+    examples = Examples(data, AugmentConfig(speed=[0.8, 1.2]), seed=3)
+    seen: list[int] = []
+    stored = store_states(model, examples, tmp_path / "train.f16", torch.device("cpu"), 2, seen.append)
+    assert sum(seen) == 2 * len(examples)
+    collate = Collator(model.frontend)
+    for draw in (0, 5, len(examples) + 5):
+        batch = collate([examples[draw]])
+        expected = model.states(batch["inputs"], batch["lengths"])[0]
+        assert stored[draw]["states"].shape == expected.shape
+        assert torch.allclose(stored[draw]["states"], expected, atol=2e-3)
+        assert torch.equal(stored[draw + 2 * len(examples)]["states"], stored[draw]["states"])
+    lengths = {len(stored[draw]["states"]) for draw in (5, len(examples) + 5)}
+    again = store_states(model, examples, tmp_path / "train.f16", torch.device("cpu"), 2, seen.append)
+    assert sum(seen) == 2 * len(examples)
+    assert {len(again[draw]["states"]) for draw in (5, len(examples) + 5)} == lengths
+
+
 def test_a_local_folder_takes_the_place_of_a_hub_name(release: Release, tmp_path: Path) -> None:
     folder = wave_folder(tmp_path / "wav2vec2-base", feat_extract_norm="group")
     verb = [sys.executable, "-m", "training.train", "model=wav2vec2_base", f"model.name={folder}"]
@@ -148,6 +171,14 @@ def test_a_typo_and_a_wrong_type_stop_the_run(release: Release, tmp_path: Path) 
     assert (missing.returncode, "data" in missing.stderr) == (2, True)
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
+
+
+def test_a_tracker_that_cannot_report_is_refused_before_any_work(release: Release, tmp_path: Path) -> None:
+    absent = run(command(release, tmp_path / "a", "report_to=[wandb]"))
+    assert (absent.returncode, "uv pip install wandb" in absent.stderr) == (1, True)
+    unknown = run(command(release, tmp_path / "b", "report_to=[paper]"))
+    assert (unknown.returncode, "tensorboard" in unknown.stderr) == (1, True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_without_consent_or_with_too_many_phones_are_left_out_and_counted(tmp_path: Path) -> None:
