@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from collection.consent import ConsentPolicy, decide
-from collection.intake import Intake, Learner
+from collection.intake import Intake, Learner, Recording
 from collection.naming import Naming
 from collection.pseudonymise import generalise
 from collection.register import ConsentRecord
@@ -42,7 +42,7 @@ def admit(
     grants: dict[str, ConsentGrant] = {}
     refused: dict[str, str] = {}
     granted = tuple(purpose.value for purpose in purposes)
-    for learner_id in dict.fromkeys(recording.learner_id for recording in intake.recordings):
+    for learner_id in dict.fromkeys(learner for recording in intake.recordings for learner in recording.readings):
         if intake.licence is not None:
             if set(granted) <= set(intake.licence.purposes):
                 grants[learner_id] = ConsentGrant(None, granted, None)
@@ -64,6 +64,14 @@ def admit(
     return Admission(grants, refused)
 
 
+def held_when_recorded(
+    record: ConsentRecord | None, recording: Recording, purposes: Sequence[Purpose], policy: ConsentPolicy
+) -> bool:
+    """Tell whether consent was already given on the day of a recording: a later yes does not reach back to it."""
+    day = recording.recorded_on
+    return day is None or all(decide(record, purpose, day, policy).keep for purpose in purposes)
+
+
 def _disagree(record: ConsentRecord, learner: Learner | None) -> bool:
     born = None if learner is None else learner.birth_date
     return record.birth_date is not None and born is not None and record.birth_date != born
@@ -74,7 +82,8 @@ def describe(intake: Intake, learner_ids: Sequence[str], on: date) -> dict[str, 
     latest: dict[str, date] = {}
     for recording in intake.recordings:
         if recording.recorded_on is not None:
-            latest[recording.learner_id] = max(recording.recorded_on, latest.get(recording.learner_id, date.min))
+            for learner_id in recording.readings:
+                latest[learner_id] = max(recording.recorded_on, latest.get(learner_id, date.min))
     unknown = Learner("")
     return {
         learner_id: generalise(intake.learners.get(learner_id, unknown), latest.get(learner_id, on))

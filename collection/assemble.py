@@ -1,4 +1,4 @@
-"""From the work files of a build to a finished release folder: demographics, splits, shards, card, manifest."""
+"""From the work files of a build to a finished release folder: demographics, splits, shards, documents, manifest."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from collection import card, manifest, phones, release, work
+from collection import documents, phones, release, work
 from collection.admission import BIRTH_DATES_DISAGREE
 from collection.columns import Fate, check_columns, declaration
 from collection.consent import Reason
-from collection.intake import Licence
+from collection.documents.record import gather
 from collection.pipeline import NO_CONSENT as CONSENT_ENDED
 from collection.pseudonymise import generalise_expiries, suppress
 from collection.schema import FEATURES, ConsentGrant, Speaker, Split
@@ -76,10 +76,11 @@ def assemble(
     people: People,
     tally: Tally,
     facts: Mapping[str, Any],
-    licence: Licence | None,
     shard_bytes: int,
 ) -> dict[str, Any]:
     """Write the release and return its manifest; ``entries`` in any order, ``people`` settled, ``folder`` empty.
+
+    ``facts`` say what the build was asked for: identity, licence, usage policy and phone inventory.
 
     Raises ``ReleaseError`` when the schema has a column whose fate nobody declared.
     """
@@ -119,8 +120,9 @@ def assemble(
         "review": dict(sorted(tally.review.items())),
         "columns": {fate.value: [column.name for column in declaration() if column.fate is fate] for fate in Fate},
     }
-    manifest.atomic_write(folder / release.CARD, card.card(whole, licence))
-    return release.finish(folder, whole)
+    shards = release.checksums(folder)
+    documents.write(folder, gather(whole, shards, people.speakers, people.grants))
+    return release.finish(folder, whole, shards)
 
 
 def inventories(languages: Iterable[str]) -> dict[str, list[str]]:

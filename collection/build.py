@@ -12,7 +12,6 @@ lies in ``RELEASE.work``. Exit code 0 when a release stands, even if recordings 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from collection import cli, ledger, manifest, release_names, runner, work
+from collection import cli, ledger, manifest, release_names, runner, tombstones, work
 from collection.assemble import CONSENT_CAME_LATE, Tally, assemble, in_full, inventories, settle
 from collection.columns import Fate, declaration
 from collection.config import BuildConfig
@@ -55,6 +54,8 @@ class Report:
     made: bool
     dropped: Mapping[str, int]
     """Readings left out, by reason in full: the manifest, which others read, sums up those of consent."""
+    removed_again: int
+    """Learners who have withdrawn and stand in the intake all the same, as after an old backup: they are left out."""
 
 
 def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
@@ -65,23 +66,26 @@ def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
     """
     inputs = gather(config)
     if inputs.out.exists() and any(inputs.out.iterdir()):
-        done, refused = _finished(config, inputs, on_progress)
+        done, plan = _finished(config, inputs, on_progress)
         work.close_folder(inputs.work)
-        return Report(done, made=False, dropped=in_full(done.manifest["dropped"], refused))
+        refused = refused_readings(inputs.intake, plan.admission)
+        return Report(done, False, in_full(done.manifest["dropped"], refused), plan.removed_again)
     recordings = work.open_folder(inputs.work)
     try:
-        with FileLock(inputs.work / "lock", timeout=0):
-            dropped = _build(config, inputs, recordings, on_progress)
+        with FileLock(inputs.work / "lock", timeout=0), work.room(inputs.work, len(inputs.intake.recordings)):
+            dropped, removed_again = _build(config, inputs, recordings, on_progress)
     except Timeout:
         raise ReleaseError(
             f"another build is writing {inputs.out}: wait until it ends, or choose another out."
         ) from None
     work.close_folder(inputs.work)
-    return Report(read_release(inputs.out), made=True, dropped=dropped)
+    return Report(read_release(inputs.out), True, dropped, removed_again)
 
 
-def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: OnProgress | None) -> Counter[str]:
-    """Make the release and return the readings dropped, by reason in full."""
+def _build(
+    config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: OnProgress | None
+) -> tuple[Counter[str], int]:
+    """Make the release; return the readings dropped, by reason in full, and how many learners were removed again."""
     folder = inputs.work / "release"
     # A killed run may have left one, with rows of learners who have withdrawn since.
     shutil.rmtree(folder, ignore_errors=True)
@@ -90,6 +94,7 @@ def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: O
     release_names.check(inputs.names, identity(config, inputs, plan))
     set_aside = _carry_out(config, plan, on_progress)
     # Hours may have passed: consent is asked again before anything is put together.
+    _check_nobody_left(inputs, plan)
     plan = make_plan(config, inputs, asked_on(config.on), known=plan.digests)
     work.purge(recordings, (job.path for job in plan.jobs))
     entries, tally, languages = _results(inputs, plan, set_aside)
@@ -112,21 +117,29 @@ def _build(config: BuildConfig, inputs: Inputs, recordings: Path, on_progress: O
         settle(plan.people, present, config.k, plan.on),
         tally,
         facts,
-        inputs.intake.licence,
         config.shard_bytes,
     )
-    release_names.claim(inputs.names, what)
-    folder.rename(inputs.out)
-    return tally.dropped
+    with tombstones.lock(inputs.tombstones):
+        _check_nobody_left(inputs, plan)
+        release_names.claim(inputs.names, what)
+        folder.rename(inputs.out)
+    return tally.dropped, plan.removed_again
+
+
+def _check_nobody_left(inputs: Inputs, plan: Plan) -> None:
+    """Raise ``ReleaseError`` when somebody has withdrawn since the plan was made; the work, theirs too, is removed."""
+    if tombstones.read_verified(inputs.tombstones, inputs.key).head != plan.withdrawals:
+        work.close_folder(inputs.work)
+        raise ReleaseError("a learner withdrew while the release was being built: run the same command again.")
 
 
 def _carry_out(config: BuildConfig, plan: Plan, on_progress: OnProgress | None) -> dict[Path, str]:
     """Do the jobs that are not done yet; return the reason of each that had to be set aside."""
     todo = [job for job in plan.jobs if not job.path.exists()]
-    workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
+    work_on = partial(work.carry_out, plan.context)
     set_aside: dict[Path, str] = {}
     done = len(plan.jobs) - len(todo)
-    for outcome in runner.run(partial(work.carry_out, plan.context), todo, min(workers, len(todo))):
+    for outcome in runner.run(work_on, todo, config.workers, runner=config.runner):
         if outcome.reason is not None:
             set_aside[outcome.item.path] = outcome.reason
         done += 1
@@ -143,7 +156,7 @@ def _results(inputs: Inputs, plan: Plan, set_aside: Mapping[Path, str]) -> tuple
     for job in plan.jobs:
         recording = job.task.recording
         if not job.path.exists():
-            tally.dropped[set_aside.get(job.path, CONSENT_CAME_LATE)] += len(recording.prompts)
+            tally.dropped[set_aside.get(job.path, CONSENT_CAME_LATE)] += job.task.readings
             continue
         stored = work.read(job.path)
         entries += stored.entries
@@ -169,8 +182,8 @@ def _splits(config: BuildConfig, inputs: Inputs, plan: Plan, present: set[str]) 
     return {name: settled[ids[name]] for name in present}
 
 
-def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | None) -> tuple[Release, Counter[str]]:
-    """Return the release at ``out`` and the readings that consent keeps out; refuse another release, or none."""
+def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | None) -> tuple[Release, Plan]:
+    """Return the release at ``out`` and what would be built today; refuse another release, or none."""
     found = manifest.read(inputs.out)
     if found is None or found.get("kind") != KIND:
         raise ReleaseError(f"{inputs.out} is not empty and holds no release: choose another out.")
@@ -188,7 +201,7 @@ def _finished(config: BuildConfig, inputs: Inputs, on_progress: OnProgress | Non
             f"{inputs.out} holds release {found['name']}, built with other {', '.join(other)}. A release never "
             "changes: choose another out (and another name, so that the two cannot be joined)."
         )
-    return read_release(inputs.out), refused_readings(inputs.intake, plan.admission)
+    return read_release(inputs.out), plan
 
 
 def _verb(config: BuildConfig) -> None:
@@ -203,6 +216,14 @@ def _verb(config: BuildConfig) -> None:
         report = build(config, show)
     if not report.made:
         cli.console.print(f"Nothing to do: {report.release.path} is finished, with these settings and this input.")
+    if report.removed_again:
+        cli.console.print(
+            f"{report.removed_again} learner(s) who have withdrawn stand in the intake again (an old backup?). They "
+            f"were left out. Destroy what is there: python -m collection.withdraw intake={config.intake} "
+            f"key={config.key}",
+            soft_wrap=True,
+            markup=False,
+        )
     _print({**report.release.manifest, "dropped": report.dropped})
     cli.console.print(f"Release {report.release.name}: {report.release.path}", soft_wrap=True, highlight=False)
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from collection import disk
 from collection.errors import ParlureError
 
 console = Console()
@@ -59,13 +60,21 @@ def run_verb(name: str, schema: type[T], work: Callable[[T], Any], folder: str =
             errors.print(f"[red]{key} is required.[/red] Give it on the command line: {key}=… (python -m … --help)")
             sys.exit(2)
         except (ParlureError, OmegaConfBaseException) as error:
-            errors.print(f"[red]{type(error).__name__}[/red] {error}", highlight=False, soft_wrap=True)
-            sys.exit(1)
+            _fail(error)
+        except OSError as error:
+            if not disk.is_full(error):
+                raise
+            _fail(disk.explain(error, Path(OmegaConf.select(config, "out") or ".")))
         except KeyboardInterrupt:
             errors.print("Stopped. Nothing finished is lost: the same command goes on from here.")
             sys.exit(130)
 
     main()
+
+
+def _fail(error: Exception) -> NoReturn:
+    errors.print(f"[red]{type(error).__name__}[/red] {error}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def existing(path: str, what: str) -> Path:

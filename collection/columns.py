@@ -93,6 +93,8 @@ INTAKE = (
     Column("recordings.device", _GENERALISED, "leaves as device"),
     Column("recordings.segmented", _REMOVED, "used to cut the recording"),
     Column("recordings.split", _KEPT, "a corpus's official split decides the split of its rows"),
+    Column("recordings.readers", _REPLACED, "leave as speaker_id, the consenting ones only"),
+    Column("recordings.enrols", _REMOVED, "used to make the voiceprint, which never leaves the intake side"),
     Column("register.record_id", _REPLACED, "leaves as consent.record"),
     Column("register.learner_id", _REMOVED, "used to find the record"),
     Column("register.birth_date", _REMOVED, "used to know who must sign"),

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from collection.audio import AudioLimits
-from collection.card import USAGE
+from collection.class_recording import ClassConfig
 from collection.consent import ConsentPolicy
+from collection.documents.policy import USAGE
+from collection.documents.record import Publisher
 from collection.prompts import MatchConfig
 from collection.quality import QualityPolicy
+from collection.redact import RedactionConfig
+from collection.runner import Runner
 from collection.segment import SegmentConfig
+from collection.voice import VoiceConfig
 
 
 @dataclass
@@ -48,6 +53,8 @@ class BuildConfig:
     """ISO date on which consents are judged, when it is later than today; a past one counts as today."""
     usage: str = USAGE
     """Identifier of the usage policy that rows carry."""
+    publisher: Publisher = field(default_factory=Publisher)
+    """Who answers for the release, as its documents name them."""
     k: int = 5
     """Speakers that must share a combination of demographics; smaller groups are suppressed. Higher hides more."""
     splits: Fractions = field(default_factory=Fractions)
@@ -58,13 +65,23 @@ class BuildConfig:
     """Audio bytes of a parquet shard at most."""
     workers: int | None = None
     """Processes that work on recordings; 0 is this one alone, not given is one a core."""
+    runner: Runner = Runner.local
+    """``local``: processes of this machine; ``ray``: tasks of Ray, here or on the cluster that RAY_ADDRESS names."""
     audio: AudioLimits = field(default_factory=AudioLimits)
     """What sound files are accepted."""
     segment: SegmentConfig = field(default_factory=SegmentConfig)
     """How recordings are cut into utterances."""
     match: MatchConfig = field(default_factory=MatchConfig)
     """When an utterance is believed to be the reading of a prompt."""
+    classes: ClassConfig = field(default_factory=ClassConfig)
+    """How recordings of a whole class are read, and whose voice is believed."""
     quality: QualityPolicy = field(default_factory=QualityPolicy)
     """When sound is too poor, or odd."""
+    redaction: RedactionConfig = field(default_factory=RedactionConfig)
+    """What personal data are looked for in the texts that were read."""
+    voice: VoiceConfig = field(default_factory=VoiceConfig)
+    """How voices are disguised; a disguise makes the release tier T2."""
+    privacy: str | None = None
+    """privacy.json of eval.privacy, measured with these voice settings: its figures go into the card."""
     consent: ConsentPolicy = field(default_factory=ConsentPolicy)
     """What the controller asks of a consent."""

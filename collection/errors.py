@@ -21,6 +21,10 @@ class KeyFileError(ParlureError):
     """The pseudonymisation key is missing, unreadable by policy, or does not fit."""
 
 
+class VoiceprintError(ParlureError):
+    """A learner cannot be enrolled, or a voiceprint cannot be used."""
+
+
 class ReleaseError(ParlureError):
     """A release is incomplete, of another schema, or would break a promise."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
@@ -56,6 +57,17 @@ class Recording:
     segmented: bool = False
     split: Split | None = None
     """The corpus's official split; ``None`` lets the release choose."""
+    readers: tuple[str | None, ...] = ()
+    """A whole class, ``learner_id`` ``*``: who is to read each of ``prompts``; ``None``: somebody not on the roster."""
+    enrols: bool = False
+    """The learner's voice alone, about 10 s: their voiceprint is made of it. It may name no prompts."""
+
+    @property
+    def readings(self) -> Counter[str]:
+        """How many prompts each learner is to read."""
+        if not self.readers:
+            return Counter({self.learner_id: len(self.prompts)})
+        return Counter(reader for reader in self.readers if reader is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,8 @@ _FILES = {
 }
 REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
+CLASS = "*"
+"""``learner_id`` of a recording in which a whole class is heard."""
 DEFAULT_SOURCE = "collected"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
@@ -223,11 +237,18 @@ def _unique(records: Iterable[tuple[int, R]], key: Callable[[R], Any], file: str
 
 
 def _check_recording(recording: Recording, learners: dict[str, Learner], where: str) -> None:
-    if recording.learner_id not in learners:
-        raise IntakeError(f"{where}: its learner_id is not in {_FILES['roster']}; add the learner or correct the id.")
+    if (recording.learner_id == CLASS) != bool(recording.readers):
+        raise IntakeError(f'{where}: the recording of a class has learner_id "{CLASS}" and readers, others neither.')
+    if recording.readers and (len(recording.readers) != len(recording.prompts) or recording.segmented):
+        raise IntakeError(f"{where}: a class names one reader a prompt (null for nobody known), and is not segmented.")
+    if recording.readers and recording.recorded_on is None:
+        raise IntakeError(f"{where}: a class needs recorded_on, so that no consent reaches back before it.")
+    if not set(recording.readings) <= set(learners):
+        who = "one of its readers" if recording.readers else "its learner_id"
+        raise IntakeError(f"{where}: {who} is not in {_FILES['roster']}; add the learner or correct the id.")
     if not _LANGUAGE.fullmatch(recording.language):
         raise IntakeError(f"{where}: language must be a BCP 47 tag such as fr or en-US; releases print it.")
-    if not recording.prompts or not all(prompt.strip() for prompt in recording.prompts):
+    if not (recording.prompts or recording.enrols) or not all(prompt.strip() for prompt in recording.prompts):
         raise IntakeError(f"{where}: prompts must list every text that was read, in order, and none may be empty.")
     if recording.segmented and len(recording.prompts) != 1:
         raise IntakeError(f"{where}: segmented means one prompt a file, this one lists {len(recording.prompts)}.")

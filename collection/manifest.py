@@ -34,11 +34,17 @@ def atomic_write(path: Path, data: bytes | str, mode: int = 0o666) -> None:
     """Write a file so that a reader sees the old content or the new, never a part; ``mode`` is less the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        # On a full disk the half of a file would take the room that the next attempt needs.
+        partial.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> None:

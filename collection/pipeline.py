@@ -1,4 +1,4 @@
-"""From one recording to release rows: consent, decoding, cutting, prompts, quality, phones - in that order.
+"""From one recording to release rows: consent, decoding, cutting, prompts, quality, phones, redaction, voice.
 
 ``process`` keeps no state and writes nothing: it returns rows, and the reason of every reading that is not among them.
 Consent is its first door: a recording that does not pass is never opened.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from collection import audio, phones, prompts, quality
+from collection import audio, phones, prompts, quality, redact, voice
 from collection.audio import AudioLimits
+from collection.class_recording import ClassConfig, Enrolled
 from collection.consent import may_use
 from collection.errors import AudioError
 from collection.intake import Annotation, Recording
 from collection.manifest import canonical_json
 from collection.naming import Naming
+from collection.personal_data import Span
 from collection.phones import PhoneError
 from collection.pseudonymise import device_kind
 from collection.quality import QualityPolicy
+from collection.redact import Aligner, Reading, RedactionConfig, Redactor
 from collection.schema import (
     SAMPLE_RATE,
     ConsentGrant,
@@ -35,10 +38,15 @@ from collection.schema import (
     Utterance,
     Word,
 )
-from collection.segment import Interval, SegmentConfig, Segmenter
+from collection.segment import Interval, Samples, SegmentConfig, Segmenter
+from collection.voice import VoiceConfig
 
 NO_CONSENT = "consent_no_longer_held"
 NO_PRONUNCIATION = "no_pronunciation"
+PERSONAL_DATA = "personal_data_in_text"
+"""Reason of readings whose text holds personal data that cannot be silenced, because nobody knows when it was said."""
+SILENCED = "personal_data_silenced"
+"""Flag of rows in which personal data are silenced and replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,14 @@ class Context:
     segment: SegmentConfig
     match: prompts.MatchConfig
     quality: QualityPolicy
+    voice: VoiceConfig
+    redaction: RedactionConfig = field(default_factory=RedactionConfig)
+    classes: ClassConfig = field(default_factory=ClassConfig)
+    names: tuple[str, ...] = field(default=(), repr=False)
+    """Names on the roster, looked for in texts."""
+    schools: tuple[str, ...] = field(default=(), repr=False)
+    align: Aligner | None = None
+    """Finds words in the sound where nobody gave their times; without it readings with personal data are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,14 @@ class Task:
     recording: Recording
     grant: ConsentGrant
     annotations: Mapping[int, Annotation]
+    enrolled: Mapping[str, Enrolled] = field(default_factory=dict)
+    """A class recording's consenting learners, by learner id; ``grant`` allows nothing then."""
+
+    @property
+    def readings(self) -> int:
+        """How many readings it is worked on for."""
+        asked = self.recording.readings
+        return sum(asked[learner] for learner in self.enrolled) if self.recording.readers else sum(asked.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +119,27 @@ def process(task: Task, context: Context) -> RecordingResult:
     if recording.segmented:
         readings: Sequence[tuple[int, Interval]] = [(0, Interval(0.0, len(samples) / SAMPLE_RATE))]
     else:
-        intervals = _segmenter(context.segment).intervals(samples)
+        intervals = segmenter(context.segment).intervals(samples)
         matching = prompts.match(intervals, recording.prompts, context.match)
         if matching.flagged is not None:
             review = {context.naming.recording(recording.recording_id): matching.flagged.value}
             return replace(_nothing(recording, matching.flagged.value), review=review)
         readings, doubtful = matching.assignments, matching.doubtful
-    rows: list[Utterance] = []
     drops: Counter[str] = Counter(doubt.value for doubt in doubtful.values())
+    kept = rows_of(task, samples, readings, context)
+    listen = {context.naming.utterance(recording.recording_id, index): doubt.value for index, doubt in doubtful.items()}
+    return replace(kept, drops=kept.drops + drops, review=listen)
+
+
+def rows_of(
+    task: Task, samples: Samples, readings: Sequence[tuple[int, Interval]], context: Context
+) -> RecordingResult:
+    """Return the rows of one learner's readings (prompt index, interval) in the samples of a recording."""
+    recording = task.recording
+    speaker_id = context.naming.speaker(recording.learner_id)
+    voice_seed = voice.speaker_seed(context.naming.subkey, speaker_id)
+    rows: list[Utterance] = []
+    drops: Counter[str] = Counter()
     flags: Counter[str] = Counter()
     for index, interval in readings:
         cut = samples[round(interval.start * SAMPLE_RATE) : round(interval.end * SAMPLE_RATE)]
@@ -116,20 +153,28 @@ def process(task: Task, context: Context) -> RecordingResult:
         except PhoneError:
             drops[NO_PRONUNCIATION] += 1
             continue
+        said = Reading(cut, recording.prompts[index], words, phone_row, raters)
+        redacted = _redacted(said, recording, context)
+        if redacted is None:
+            drops[PERSONAL_DATA] += 1
+            continue
+        if redacted is not said:
+            flags[SILENCED] += 1
         flags.update(issue.value for issue in verdict.reasons)
         rows.append(
             Utterance(
                 utterance_id=context.naming.utterance(recording.recording_id, index),
-                speaker_id=context.naming.speaker(recording.learner_id),
+                speaker_id=speaker_id,
                 session_id=context.naming.session(recording.session_id),
-                audio=audio.encode_flac(cut),
+                # Quality is of what was recorded; the disguise comes last.
+                audio=audio.encode_flac(voice.transform(redacted.samples, context.voice, voice_seed)),
                 duration=len(cut) / SAMPLE_RATE,
                 language=recording.language,
-                text=recording.prompts[index],
-                words=words,
-                phones=phone_row,
+                text=redacted.text,
+                words=redacted.words,
+                phones=redacted.phones,
                 scores=scores,
-                raters=raters,
+                raters=redacted.raters,
                 speaker=Speaker(),
                 device=device_kind(recording.device),
                 quality=measured,
@@ -138,8 +183,7 @@ def process(task: Task, context: Context) -> RecordingResult:
                 source=context.naming.source,
             )
         )
-    listen = {context.naming.utterance(recording.recording_id, index): doubt.value for index, doubt in doubtful.items()}
-    return RecordingResult(tuple(rows), drops, flags, listen)
+    return RecordingResult(tuple(rows), drops, flags, {})
 
 
 def _nothing(recording: Recording, reason: str) -> RecordingResult:
@@ -173,11 +217,39 @@ def _said(
     return words, expected, Scores(), ()
 
 
+def _redacted(reading: Reading, recording: Recording, context: Context) -> Reading | None:
+    """Return a reading without personal data: itself when it has none, ``None`` when it cannot be freed of them."""
+    if not context.redaction.enabled:
+        return reading
+    settings = canonical_json(asdict(context.redaction))
+    spans = _personal(reading.text, recording.language, context.names, context.schools, settings)
+    if not spans:
+        return reading
+    if not recording.segmented:
+        # Experts' times count from a start that our cut has moved.
+        untimed = tuple(replace(word, start=None, end=None) for word in reading.words)
+        reading = replace(reading, words=untimed)
+    return redact.redact_reading(reading, spans, recording.language, context.align)
+
+
+@lru_cache(maxsize=4096)
+def _personal(
+    text: str, language: str, names: tuple[str, ...], schools: tuple[str, ...], settings: str
+) -> tuple[Span, ...]:
+    """Return the personal data in a text; a class reads the same texts again and again."""
+    return _redactor(language, names, schools, settings).find(text)
+
+
+@lru_cache(maxsize=4)
+def _redactor(language: str, names: tuple[str, ...], schools: tuple[str, ...], settings: str) -> Redactor:
+    return Redactor(language, names, schools, RedactionConfig(**json.loads(settings)))
+
+
 @lru_cache(maxsize=1)
 def _loaded(settings: str) -> Segmenter:
     return Segmenter(SegmentConfig(**json.loads(settings)))
 
 
-def _segmenter(config: SegmentConfig) -> Segmenter:
+def segmenter(config: SegmentConfig) -> Segmenter:
     """Return the segmenter of a configuration; its model loads once a process."""
     return _loaded(canonical_json(asdict(config)))

@@ -11,15 +11,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from collection import cli, manifest, release_names, work
-from collection.admission import Admission, admit, describe
+from collection import cli, manifest, privacy_figures, release_names, tombstones, voice, work
+from collection.admission import Admission, admit, describe, held_when_recorded
 from collection.assemble import People
+from collection.class_pipeline import NO_GRANT, who_is_enrolled
+from collection.class_recording import RECORDED_BEFORE_CONSENT
 from collection.config import BuildConfig
 from collection.errors import ConfigError, ReleaseError
 from collection.intake import Annotation, Intake, Recording
 from collection.keys import Key, check_outside_data, read_key
 from collection.naming import Naming, naming
 from collection.pipeline import Context, Task
+from collection.redact import check_installed
 from collection.schema import Purpose, Split
 from collection.sources import FOLDER, read_consents, read_source
 from collection.splits import check_fractions
@@ -30,7 +33,20 @@ OnProgress = Callable[[str, int, int], None]
 SHARED_SOUND = "same_sound_under_two_learners"
 """Reason of readings whose file is, byte for byte, that of another learner's."""
 
-_ELSEWHERE = ("importer", "intake", "corpus", "out", "key", "name", "on", "purposes", "split_ledger", "workers")
+_ELSEWHERE = (
+    "importer",
+    "intake",
+    "corpus",
+    "out",
+    "key",
+    "name",
+    "on",
+    "purposes",
+    "privacy",
+    "split_ledger",
+    "workers",
+    "runner",
+)
 """Settings that stand in the manifest under a field of their own, or are no part of what a release is."""
 
 
@@ -44,9 +60,12 @@ class Inputs:
     work: Path
     ledger: Path
     names: Path
+    tombstones: Path
     intake: Intake
     naming: Naming
     purposes: tuple[Purpose, ...]
+    privacy: dict[str, Any] | None
+    """What the disguise was measured to be worth, for the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,10 @@ class Plan:
     set_aside: Counter[str]
     """Readings of admitted learners that are not worked on, by reason."""
     fingerprint: str
+    removed_again: int
+    """Learners who have withdrawn and stand in the intake all the same, as after an old backup: they are left out."""
+    withdrawals: tombstones.Head | None
+    """How far the ledger of withdrawals had come."""
 
 
 def gather(config: BuildConfig) -> Inputs:
@@ -79,6 +102,7 @@ def gather(config: BuildConfig) -> Inputs:
     if config.shard_bytes <= 0:
         raise ConfigError(f"shard_bytes must be above 0, not {config.shard_bytes}.")
     check_fractions(fractions(config, set()))
+    voice.check(config.voice)
     field_name = "intake" if config.importer == FOLDER else "corpus"
     given = config.intake if config.importer == FOLDER else config.corpus
     if given is None:
@@ -95,6 +119,8 @@ def gather(config: BuildConfig) -> Inputs:
         failed = f"The {what} {path} is not used, whoever gets the data would get it too"
         check_outside_data(path, failed, (root, out, work_folder))
     intake = read_source(config.importer, root)
+    if config.redaction.enabled:
+        check_installed({recording.language for recording in intake.recordings}, config.redaction)
     return Inputs(
         key=key,
         root=root,
@@ -102,9 +128,11 @@ def gather(config: BuildConfig) -> Inputs:
         work=work_folder,
         ledger=ledger,
         names=release_names.beside(key_path),
+        tombstones=tombstones.beside(key_path),
         intake=intake,
         naming=naming(key, config.name, intake.source),
         purposes=purposes,
+        privacy=privacy_figures.read(Path(config.privacy), config.voice) if config.privacy else None,
     )
 
 
@@ -119,8 +147,11 @@ def make_plan(
 
     ``known`` are the digests of an earlier plan of the same run, whose sound files need not be read again. The same
     sound under two learners is worked on for neither: one of them did not speak it, and may not have allowed it.
+    Whoever stands in the ledger of withdrawals is not there, whatever the intake says.
     """
-    intake, names = inputs.intake, inputs.naming
+    names = inputs.naming
+    withdrawals = tombstones.read_verified(inputs.tombstones, inputs.key)
+    intake, removed_again = tombstones.without(inputs.intake, inputs.key, withdrawals)
     register = read_consents(config.importer, inputs.root)
     admission = admit(intake, register, inputs.purposes, on, config.consent, names)
     context = Context(
@@ -132,11 +163,20 @@ def make_plan(
         segment=config.segment,
         match=config.match,
         quality=config.quality,
+        voice=config.voice,
+        redaction=config.redaction,
+        classes=config.classes,
+        names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
+        schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)
     for (recording_id, index), annotation in intake.annotations.items():
         said[recording_id][index] = annotation
-    chosen = [recording for recording in intake.recordings if recording.learner_id in admission.grants]
+    chosen = [
+        recording
+        for recording in intake.recordings
+        if recording.prompts and any(learner_id in admission.grants for learner_id in recording.readings)
+    ]
     digests: dict[str, str] = {}
     for number, recording in enumerate(chosen, start=1):
         found = (known or {}).get(recording.recording_id)
@@ -150,9 +190,24 @@ def make_plan(
     for recording in chosen:
         digest = digests[recording.recording_id]
         if digest in shared:
-            set_aside[SHARED_SOUND] += len(recording.prompts)
+            set_aside[SHARED_SOUND] += _admitted(recording, admission)
             continue
-        task = Task(recording, admission.grants[recording.learner_id], said.get(recording.recording_id, {}))
+        annotations = said.get(recording.recording_id, {})
+        if recording.readers:
+            enrolled, missing = who_is_enrolled(
+                recording, admission, register, inputs.purposes, config.consent, inputs.root, inputs.key
+            )
+            set_aside += missing
+            task = Task(recording, NO_GRANT, annotations, enrolled)
+            if not enrolled:
+                continue
+        elif intake.licence is None and not held_when_recorded(
+            register.get(recording.learner_id), recording, inputs.purposes, config.consent
+        ):
+            set_aside[RECORDED_BEFORE_CONSENT] += len(recording.prompts)
+            continue
+        else:
+            task = Task(recording, admission.grants[recording.learner_id], annotations)
         made = work.fingerprint(task, context, digest)
         path = work.work_file(inputs.work / "recordings", names.recording(recording.recording_id), made)
         jobs.append(work.Job(task, path))
@@ -170,7 +225,22 @@ def make_plan(
         "licence": None if intake.licence is None else asdict(intake.licence),
     }
     fingerprint = hmac.digest(names.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
-    return Plan(on, context, admission, people, tuple(jobs), digests, set_aside, fingerprint)
+    return Plan(
+        on,
+        context,
+        admission,
+        people,
+        tuple(jobs),
+        digests,
+        set_aside,
+        fingerprint,
+        removed_again,
+        withdrawals.head,
+    )
+
+
+def _admitted(recording: Recording, admission: Admission) -> int:
+    return sum(count for learner_id, count in recording.readings.items() if learner_id in admission.grants)
 
 
 def _shared(chosen: Sequence[Recording], digests: Mapping[str, str]) -> set[str]:
@@ -190,6 +260,8 @@ def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
         "key_id": inputs.key.id,
         "on": plan.on.isoformat(),
         "purposes": [purpose.value for purpose in inputs.purposes],
+        "tier": voice.tier(config.voice).value,
+        "privacy": inputs.privacy,
         "config": settings,
         "inputs": plan.fingerprint,
     }
@@ -199,8 +271,9 @@ def refused_readings(intake: Intake, admission: Admission) -> Counter[str]:
     """Count the readings that consent keeps out, by reason."""
     refused: Counter[str] = Counter()
     for recording in intake.recordings:
-        if recording.learner_id in admission.refused:
-            refused[admission.refused[recording.learner_id]] += len(recording.prompts)
+        for learner_id, count in recording.readings.items():
+            if learner_id in admission.refused and count:
+                refused[admission.refused[learner_id]] += count
     return refused
 
 

@@ -1,12 +1,13 @@
 """A release: a Hugging Face dataset folder of parquet shards, a card and, last of all, a manifest.
 
 ``data/<split>-00000-of-0000N.parquet`` hold the rows of ``collection.schema.FEATURES``, ordered by the pseudonyms of
-speaker and utterance; ``README.md`` is the dataset card. The same rows give the same bytes: nothing tells the time.
+speaker and utterance; ``collection.documents`` lists what is written beside them. The same rows give the same bytes:
+nothing tells the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,16 +15,16 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from collection import manifest
+from collection import manifest, withdrawn
 from collection.errors import ReleaseError
 from collection.schema import FEATURES, SCHEMA_VERSION, Split
 
 KIND = "parlure-release"
 ROWS_PER_GROUP = 64
 """Rows of a parquet row group: what a reader holds in memory at once."""
-CARD = "README.md"
 AUDIO = "audio.bytes"
 
 E = TypeVar("E")
@@ -37,6 +38,8 @@ class Release:
     manifest: dict[str, Any]
     files: MappingProxyType[Split, tuple[Path, ...]]
     """Parquet shards of each split that has rows, in order."""
+    withdrawn: frozenset[str] = frozenset()
+    """Pseudonyms of speakers who have withdrawn since; anybody in it makes the release superseded."""
 
     @property
     def name(self) -> str:
@@ -49,17 +52,27 @@ class Release:
         return dict(self.manifest["inventory"])
 
     def count(self, split: Split | str) -> int:
-        """Return the number of rows of a split."""
+        """Return the number of rows of a split, with those of speakers who have withdrawn."""
         return sum(pq.ParquetFile(path).metadata.num_rows for path in self._shards(split))
 
     def rows(self, split: Split | str, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Yield rows as dictionaries, audio as ``{"bytes", "path"}``; only ``columns`` are read from disk."""
+        """Yield rows as dictionaries, audio as ``{"bytes", "path"}``; only ``columns`` are read from disk.
+
+        Rows of speakers who have withdrawn are left out; ``count_withdrawn`` counts them.
+        """
         if columns is not None and (unknown := set(columns) - set(FEATURES)):
             raise ReleaseError(f"no column {', '.join(sorted(unknown))}; columns: {', '.join(FEATURES)}.")
+        needed = None if columns is None else list(dict.fromkeys([*columns, "speaker_id"]))
+        withdrawn_speakers = pa.array(sorted(self.withdrawn), pa.string())
         for path in self._shards(split):
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS_PER_GROUP, columns=None if columns is None else list(columns)):
-                    yield from batch.to_pylist()
+                for batch in file.iter_batches(ROWS_PER_GROUP, columns=needed):
+                    held = batch.filter(pc.invert(pc.is_in(batch["speaker_id"], value_set=withdrawn_speakers)))
+                    yield from (held if columns is None else held.select(list(columns))).to_pylist()
+
+    def count_withdrawn(self, split: Split | str) -> int:
+        """Return the number of rows of a split whose speakers have withdrawn."""
+        return self.count(split) - sum(1 for _ in self.rows(split, ["speaker_id"])) if self.withdrawn else 0
 
     def verify(self) -> None:
         """Raise ``ReleaseError`` unless every file is the one the manifest describes (reads the whole release)."""
@@ -79,7 +92,8 @@ class Release:
 def read_release(folder: Path | str) -> Release:
     """Open a finished release.
 
-    Raises ``ReleaseError`` when the folder is no finished release, lacks a file, or has a schema this code cannot read.
+    Raises ``ReleaseError`` when the folder is no finished release, lacks a file, has a schema this code cannot read, or
+    when its rows were destroyed after a withdrawal.
     """
     path = Path(folder)
     found = manifest.read(path)
@@ -89,12 +103,18 @@ def read_release(folder: Path | str) -> Release:
             f"Finish it by running the same python -m collection.build again with out={path}."
         )
     check_schema(str(found.get("schema_version")), str(path))
+    gone = withdrawn.read(path)
+    if gone is not None and gone.destroyed:
+        raise ReleaseError(
+            f"the rows of release {found['name']} were destroyed after a withdrawal ({withdrawn.NAME}): build a new "
+            "release under another name."
+        )
     for name, entry in found["files"].items():
         file = path / name
         if not file.is_file() or file.stat().st_size != entry["bytes"]:
             raise ReleaseError(f"{name} of release {found['name']} is missing or cut short: copy the release again.")
     files = {Split(split): tuple(path / name for name in part["files"]) for split, part in found["splits"].items()}
-    return Release(path, found, MappingProxyType(files))
+    return Release(path, found, MappingProxyType(files), frozenset(gone.speakers if gone else ()))
 
 
 def check_schema(version: str, where: str) -> None:
@@ -150,13 +170,20 @@ def write_shards(
     return paths
 
 
-def finish(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest and return it: ``facts``, schema and code version, and the checksum of every file."""
-    files = {
-        path.relative_to(folder).as_posix(): {"sha256": manifest.file_sha256(path), "bytes": path.stat().st_size}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != manifest.NAME
+def checksums(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
+    """Return ``sha256`` and ``bytes`` of every file but the manifest; those of ``known`` files are not read again."""
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+    return {
+        name: (known or {}).get(name)
+        or {"sha256": manifest.file_sha256(folder / name), "bytes": (folder / name).stat().st_size}
+        for name in names
+        if Path(name).name != manifest.NAME
     }
+
+
+def finish(folder: Path, facts: dict[str, Any], known: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Write the manifest and return it: ``facts``, schema and code version, and ``checksums`` of every file."""
+    files = checksums(folder, known)
     versions = {"kind": KIND, "schema_version": SCHEMA_VERSION, "code_version": manifest.code_version()}
     whole = {**facts, **versions, "files": files}
     manifest.write(folder, whole)

@@ -1,7 +1,7 @@
-"""Run one function over many items: in this process, or on a pool of processes that survives crashes.
+"""Run one function over many items: in this process, on a pool of processes that survives crashes, or on Ray.
 
 The function takes one item and returns one result, both picklable; it stores what is large itself, so that only
-summaries travel. Any other engine (a cluster's map, say) runs the same function on the same items.
+summaries travel. Which runner is chosen changes nothing in what is made.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
 from typing import Generic, TypeVar
 
+from collection import disk
 from collection.errors import ConfigError
 
 Item = TypeVar("Item")
@@ -27,6 +29,13 @@ AHEAD = 3
 ATTEMPTS = 2
 CRASHED = "worker_crashed"
 FAILED = "worker_failed"
+
+
+class Runner(StrEnum):
+    """Where items are worked on."""
+
+    local = "local"
+    ray = "ray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +51,47 @@ class Outcome(Generic[Item, Result]):
 def run(
     function: Callable[[Item], Result],
     items: Iterable[Item],
-    workers: int = 0,
+    workers: int | None = 0,
     on_progress: Callable[[int], None] | None = None,
+    runner: Runner = Runner.local,
 ) -> Iterator[Outcome[Item, Result]]:
     """Yield the outcome of every item, in the order in which they finish.
 
-    ``workers`` 0 works in this process, where a crash is the caller's too. A failing item is tried once more, then set
-    aside with a reason. When a worker dies, the items that were under way are tried again one by one, so that only the
-    one that kills its worker is set aside. ``on_progress`` hears the number of items done.
+    ``workers`` 0 works in this process, where a crash is the caller's too; ``None`` is one worker a core. A failing
+    item is tried once more, then set aside with a reason. When a worker dies, the items that were under way are tried
+    again, so that only the one that kills its worker is set aside. A full disk, which every item would meet, ends the
+    run with its ``OSError``. ``on_progress`` hears the number of items done.
     """
-    if workers < 0:
+    if workers is not None and workers < 0:
         raise ConfigError(f"workers must be 0 (this process) or more, not {workers}.")
-    outcomes = _serial(function, items) if workers == 0 else _Pool(function, workers).run(items)
-    for done, outcome in enumerate(outcomes, start=1):
+    for done, outcome in enumerate(_outcomes(function, items, workers, runner), start=1):
         if on_progress is not None:
             on_progress(done)
         yield outcome
 
 
-def _serial(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
-    for item in items:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                outcome = Outcome(item, function(item))
-                break
-            except Exception as error:
-                outcome = Outcome(item, None, FAILED, type(error).__name__)
-                if attempt == ATTEMPTS:
-                    break
-        yield outcome
+def _outcomes(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None, runner: Runner
+) -> Iterator[Outcome[Item, Result]]:
+    if runner is Runner.ray:
+        from collection import ray_runner  # loads Ray, which few have installed
+
+        return ray_runner.run(function, items, workers)
+    if workers == 0:
+        return (attempt(function, item) for item in items)
+    return _Pool(function, workers or len(os.sched_getaffinity(0))).run(items)
+
+
+def attempt(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    """Work on an item in this process, twice if need be; only a full disk raises."""
+    for _ in range(ATTEMPTS):
+        try:
+            return Outcome(item, function(item))
+        except Exception as error:
+            if disk.is_full(error):
+                raise
+            outcome: Outcome[Item, Result] = Outcome(item, None, FAILED, type(error).__name__)
+    return outcome
 
 
 class _Pool(Generic[Item, Result]):
@@ -146,6 +167,8 @@ class _Pool(Generic[Item, Result]):
             reason, error, queue = CRASHED, None, suspects
             tries = int(alone)
         except Exception as caught:
+            if disk.is_full(caught):
+                raise
             reason, error, queue = FAILED, type(caught).__name__, again
             tries = 1
         self.failures[index] = self.failures.get(index, 0) + tries

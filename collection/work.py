@@ -11,16 +11,19 @@ import hmac
 import json
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from rich.filesize import decimal
 
-from collection import manifest
+from collection import disk, manifest
 from collection.audio import AudioLimits
+from collection.class_pipeline import process_class
 from collection.errors import ReleaseError
 from collection.pipeline import Context, RecordingResult, Task, process
 from collection.release import arrow_schema
@@ -94,6 +97,27 @@ def purge(recordings: Path, wanted: Iterable[Path]) -> None:
             path.unlink()
 
 
+@contextmanager
+def room(folder: Path, recordings: int) -> Iterator[None]:
+    """Turn a full disk into a ``DiskFullError`` that says how much room a build of so many recordings needs."""
+    try:
+        yield
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        shutil.rmtree(folder / "release", ignore_errors=True)
+        raise disk.explain(error, folder, _room_needed(folder / "recordings", recordings)) from None
+
+
+def _room_needed(folder: Path, recordings: int) -> str:
+    sizes = [path.stat().st_size for path in folder.glob("*.arrow")]
+    if not sizes:
+        return "A build needs about 140 MB for an hour of speech."
+    # Work files stay until the release, which takes as much again, is finished.
+    left = 2 * recordings * sum(sizes) // len(sizes) - sum(sizes)
+    return f"The build needs about {decimal(left)}, judging by {len(sizes)} of {recordings} recordings."
+
+
 def input_digest(path: Path, limits: AudioLimits) -> str:
     """Return the SHA-256 of a sound file, or a word for what is no file of accepted size; that is not opened."""
     try:
@@ -120,8 +144,13 @@ def fingerprint(task: Task, context: Context, digest: str) -> str:
             asdict(context.segment),
             asdict(context.match),
             asdict(context.quality),
+            asdict(context.classes),
+            asdict(context.voice),
+            asdict(context.redaction),
+            [context.names, context.schools],
             context.usage,
         ],
+        "voices": {learner: sha256(each.vector.tobytes()).hexdigest() for learner, each in task.enrolled.items()},
         "schema": SCHEMA_VERSION,
     }
     return hmac.digest(context.naming.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
@@ -135,7 +164,8 @@ def work_file(recordings: Path, recording_pseudonym: str, identity: str) -> Path
 def carry_out(context: Context, job: Job) -> None:
     """Process one recording and store its result; done already, it does nothing."""
     if not job.path.exists():
-        store(job.path, process(job.task, context))
+        work = process_class if job.task.recording.readers else process
+        store(job.path, work(job.task, context))
 
 
 def store(path: Path, result: RecordingResult) -> None:

@@ -1,6 +1,7 @@
 """Speed and memory on this machine's CPU, as ratios against a baseline of the same run.
 
     python -m eval.bench corpus=../shared/corpora/speechocean762
+    python -m eval.bench corpus=../shared/corpora/speechocean762 parts=[scaling]
 
 Speeds are audio-seconds a CPU-second (multiples of real time a core), so that a busy machine changes them little. The
 baseline beside each is what nobody can avoid: decoding the same files and finding speech in them.
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,16 @@ from collection import audio, cli, keys, quality, sandbox
 from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
 from collection.segment import SegmentConfig, Segmenter
+from eval import scaling
 from eval.errors import BenchError
+
+
+class Part(StrEnum):
+    """One table of the benchmark."""
+
+    speed = "speed"
+    memory = "memory"
+    scaling = "scaling"
 
 
 @dataclass
@@ -36,10 +47,18 @@ class BenchConfig:
 
     corpus: str = MISSING
     """Folder of speechocean762, real learner speech."""
+    parts: list[Part] = field(default_factory=lambda: list(Part))
+    """Tables to measure."""
     hours: float = 1.0
     """Length of the recording that is segmented."""
     memory_recordings: list[int] = field(default_factory=lambda: [200, 400, 800])
     """Numbers of recordings for which the peak memory of a build is measured."""
+    scaling_recordings: int = 1000
+    """Recordings of the build whose clock time is measured on each runner; few make its start weigh more."""
+    scaling_workers: list[int] = field(default_factory=lambda: [1, 2])
+    """Numbers of workers on each runner; the first is the baseline."""
+    repeats: int = 3
+    """Repetitions of each of these builds; the median counts."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +85,20 @@ def bench(config: BenchConfig) -> None:
         key = scratch / "key" / "bench.key"
         key.parent.mkdir()
         keys.create_key(key)
-        speeds = Table("task", "speed a core", "decoding + VAD alone", "CPU time / baseline")
-        speeds.add_row(*segmentation(corpus, config.hours, scratch).row())
-        speeds.add_row(*release(corpus, key, scratch).row())
-        cli.console.print(speeds)
-        memory = Table("recordings", "peak memory of the build", "its CPU seconds")
-        for count in config.memory_recordings:
-            cpu, peak = build(_part(corpus, count, scratch / f"part-{count}"), key, scratch / f"memory-{count}")
-            memory.add_row(str(count), f"{peak:.0f} MiB", f"{cpu:.0f}")
-        cli.console.print(memory)
+        if Part.speed in config.parts:
+            speeds = Table("task", "speed a core", "decoding + VAD alone", "CPU time / baseline")
+            speeds.add_row(*segmentation(corpus, config.hours, scratch).row())
+            speeds.add_row(*release(corpus, key, scratch).row())
+            cli.console.print(speeds)
+        if Part.memory in config.parts:
+            memory = Table("recordings", "peak memory of the build", "its CPU seconds")
+            for count in config.memory_recordings:
+                cpu, peak = build(_part(corpus, count, scratch / f"part-{count}"), key, scratch / f"memory-{count}")
+                memory.add_row(str(count), f"{peak:.0f} MiB", f"{cpu:.0f}")
+            cli.console.print(memory)
+        if Part.scaling in config.parts:
+            part = _part(corpus, config.scaling_recordings, scratch / "scaling-part")
+            cli.console.print(scaling.table(part, key, scratch, config.scaling_workers, config.repeats))
 
 
 def segmentation(corpus: Path, hours: float, scratch: Path) -> Speed:

@@ -45,7 +45,8 @@ def select(release: Release, split: str, on: date, inventory: Container[str], li
     """Ask each row of a split again whether it may be used for evaluation on this day, and whether it can be."""
     kept: list[str] = []
     speakers: set[str] = set()
-    left: Counter[str] = Counter()
+    gone = release.count_withdrawn(split)
+    left: Counter[str] = Counter({"withdrawn": gone} if gone else {})
     for row in release.rows(Split(split), columns=["utterance_id", "speaker_id", "phones", "consent"]):
         symbols = [phone["canonical"] for phone in row["phones"]]
         if not may_use(read_grant(row["consent"]), Purpose.EVALUATION, on):

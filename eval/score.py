@@ -16,7 +16,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from collection import manifest
+from collection import manifest, withdrawn
 from collection.cli import console, existing, progress, run_verb
 from collection.consent import asked_on
 from collection.release import Release, read_release
@@ -211,7 +211,7 @@ def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
     weights = {
         path.name: manifest.file_sha256(path)
         for path in sorted(model.iterdir())
-        if path.suffix in {".json", ".safetensors"} and path.name != manifest.NAME
+        if path.suffix in {".json", ".safetensors"} and path.name not in {manifest.NAME, withdrawn.NAME}
     }
     return manifest.fingerprint([settings, weights, manifest.file_sha256(release.path / manifest.NAME)])
 

@@ -17,13 +17,19 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 MODULES = {
     "assess": "training.assess",
+    "attribution": "eval.attribution",
     "bench": "eval.bench",
     "build": "collection.build",
+    "enrol": "collection.enrol",
     "keys": "collection.keys",
+    "lineage": "training.lineage",
+    "privacy": "eval.privacy",
+    "publish": "collection.publish",
     "report": "eval.report",
     "score": "eval.score",
     "simulate": "collection.simulate",
     "train": "training.train",
+    "withdraw": "collection.withdraw",
 }
 
 

@@ -10,34 +10,52 @@ from omegaconf import OmegaConf
 
 from collection.cli import register
 from collection.config import BuildConfig
+from collection.enrol import EnrolConfig
 from collection.keys import KeysConfig
+from collection.publish import PublishConfig
 from collection.simulate import SimulateConfig
+from collection.withdraw import WithdrawConfig
+from eval.attribution import AttributionEvalConfig
 from eval.bench import BenchConfig
+from eval.privacy import PrivacyConfig
 from eval.report import ReportConfig
 from eval.score import ScoreConfig
 from training.assess import AssessConfig
 from training.config import TrainConfig
+from training.lineage import LineageConfig
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {
     "assess": (AssessConfig, "configs"),
+    "attribution": (AttributionEvalConfig, "configs"),
     "bench": (BenchConfig, "configs"),
     "build": (BuildConfig, "configs.build"),
+    "enrol": (EnrolConfig, "configs"),
     "keys": (KeysConfig, "configs"),
+    "lineage": (LineageConfig, "configs"),
+    "privacy": (PrivacyConfig, "configs"),
+    "publish": (PublishConfig, "configs"),
     "report": (ReportConfig, "configs"),
     "score": (ScoreConfig, "configs"),
     "simulate": (SimulateConfig, "configs"),
     "train": (TrainConfig, "configs.train"),
+    "withdraw": (WithdrawConfig, "configs"),
 }
 OWED = {
     "assess": ["model=m", "audio=a", "text=t"],
+    "attribution": ["corpus=c", "out=o"],
     "bench": ["corpus=c"],
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
+    "enrol": ["intake=i", "key=k"],
     "keys": ["path=p"],
+    "lineage": ["runs=[r]"],
+    "privacy": ["data=d", "transform=mcadams", "out=o"],
+    "publish": ["release=r", "to=file:///t", "key=k"],
     "report": ["runs=[r]", "out=o"],
     "score": ["model=m", "data=d", "out=o"],
     "simulate": ["out=o"],
     "train": ["data=d", "out=o"],
+    "withdraw": ["intake=i", "key=k"],
 }
 
 

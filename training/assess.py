@@ -22,7 +22,7 @@ from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
 from collection.schema import SAMPLE_RATE
-from training import align, gop
+from training import align, gop, lineage
 from training.assessment import Assessment, PhoneScore, Verdict, WordScore
 from training.errors import AlignmentError, AssessmentError, Misfit, ModelError
 from training.posteriors import PosteriorModel
@@ -85,7 +85,8 @@ class Assessor:
     ) -> Assessor:
         """Load a checkpoint; ``device`` is a torch device, by default the GPU if there is one.
 
-        Raises ``ModelError`` where there is no checkpoint, or one without phones.
+        Raises ``ModelError`` where there is no checkpoint, or one without phones; warns of one that learned from a
+        voice that was withdrawn.
         """
         from training.model import PhoneModel  # transformers loads slowly: exported models do without it
 
@@ -98,6 +99,7 @@ class Assessor:
             ) from error
         if not model.config.inventory:
             raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
+        lineage.warn_withdrawn(Path(folder_or_name))
         return cls(model.eval().to(device), settings)
 
     def assess(self, waveform: np.ndarray, text: str) -> Assessment:

@@ -32,6 +32,8 @@ class SelectConfig:
     """Split to learn from."""
     validation_split: str = "validation"
     """Split of other speakers that chooses the best epoch; empty: none, the last epoch is kept."""
+    superseded: bool = False
+    """Learn from a release although speakers have withdrawn from it; their rows are left out and counted even so."""
     purpose: str = "training"
     """Purpose that every row's consent must cover today beside training; other rows are dropped and counted."""
     on: str | None = None

@@ -31,6 +31,7 @@ from training.errors import TrainingDataError
 class Left(StrEnum):
     """Why an utterance was left out of training."""
 
+    WITHDRAWN = "withdrawn"
     NO_CONSENT = "no_consent_for_purpose"
     TOO_LONG = "too_long"
     TOO_SHORT = "too_short"
@@ -77,7 +78,8 @@ def read_split(
     on = asked_on(config.on)
     kept: list[dict[str, Any]] = []
     targets: list[list[int]] = []
-    left: Counter[str] = Counter()
+    gone = release.count_withdrawn(split)
+    left: Counter[str] = Counter({Left.WITHDRAWN: gone} if gone else {})
     for row in release.rows(split, ["utterance_id", "phones", "duration", "consent", "speaker_id"]):
         target, reason = _target(row, config, on, index, frontend, slowest)
         if reason is not None:

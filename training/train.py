@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,7 @@ from rich.table import Table
 
 from collection import cli, manifest
 from collection.release import Release, read_release
-from collection.schema import SCHEMA_VERSION
-from training import lineage
+from training import lineage, run_folder
 from training.augment import changes_sound
 from training.build import build_model, freeze
 from training.collate import Collator, sample
@@ -30,12 +27,9 @@ from training.config import Precision, TrainConfig
 from training.dataset import Examples, SplitData, keep_only, read_split, shortest_share
 from training.errors import ModelError
 from training.model import PhoneModel, measure_states
+from training.run_folder import CACHE, CHECKPOINTS, MODEL
 from training.states import StoredStates, store_states
 
-MODEL = "model"
-CACHE = ".cache"
-CHECKPOINTS = "checkpoints"
-RUN = "run.json"
 NOT_THE_RESULT = ("out", "workers", "threads", "report_to", "save_every")
 """Settings that change how a run goes but not what comes out."""
 
@@ -44,15 +38,16 @@ def train(config: TrainConfig) -> Path:
     """Train as configured and return the folder of the finished model."""
     out = Path(config.out)
     release = read_release(cli.existing(config.data, "Release"))
+    lineage.refuse_withdrawn(release, config.select.superseded, out / MODEL)
     identity = _identity(config, release)
     if (done := manifest.read(out)) is not None:
-        _tidy(out)
+        run_folder.tidy(out)
         if done["identity"] != identity:
             raise ModelError(f"{out} holds a finished run of another configuration or release. Give another out=….")
         cli.console.print(f"Nothing to do: {out} is finished. The model is in {out / MODEL}.")
         return out / MODEL
     _check_trackers(config.report_to)
-    _claim(out, identity)
+    _claim(out, identity, release)
     if config.threads:
         torch.set_num_threads(config.threads)
     if not cli.console.is_terminal:
@@ -94,16 +89,17 @@ def train(config: TrainConfig) -> Path:
         splits = tuple(data)
         speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
         trained = lineage.Lineage(
-            _called(config.model.name) if config.model.encoder is None else "random",
+            run_folder.called(config.model.name) if config.model.encoder is None else "random",
             manifest.code_version(),
             (lineage.ancestor(release, splits, speakers),),
         )
-        _finish(config, model, trained, data, trainer.state.log_history, out, identity, result.metrics)
+        run_folder.finish(config, model, trained, data, trainer.state.log_history, out, identity, result.metrics)
     return out / MODEL
 
 
 def _identity(config: TrainConfig, release: Release) -> str:
     settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
+    settings["select"].pop("superseded")  # whoever has withdrawn is left out either way
     settings["data"] = manifest.file_sha256(release.path / manifest.NAME)
     return manifest.fingerprint(settings)
 
@@ -127,15 +123,16 @@ def _check_trackers(names: list[str]) -> None:
             )
 
 
-def _claim(out: Path, identity: str) -> None:
+def _claim(out: Path, identity: str, release: Release) -> None:
     """Write down what this folder is for, or refuse a folder begun with other settings."""
-    note = out / RUN
+    note = out / lineage.RUN
     if note.exists() and json.loads(note.read_text("utf-8"))["identity"] != identity:
         raise ModelError(
             f"{out} holds an unfinished run of another configuration or release. Give the same settings to go on with "
             "it, another out=…, or remove the folder."
         )
-    manifest.atomic_write(note, json.dumps({"identity": identity}) + "\n")
+    data = manifest.file_sha256(release.path / manifest.NAME)
+    manifest.atomic_write(note, json.dumps({"identity": identity, "data": data}) + "\n")
 
 
 def _inventory(release: Release) -> tuple[str, tuple[str, ...]]:
@@ -237,84 +234,6 @@ def _bf16(precision: Precision) -> bool:
     if precision is Precision.auto:
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return precision is Precision.bf16
-
-
-def _finish(
-    config: TrainConfig,
-    model: PhoneModel,
-    trained: lineage.Lineage,
-    data: dict[str, SplitData],
-    history: list[dict[str, Any]],
-    out: Path,
-    identity: str,
-    metrics: dict[str, float],
-) -> None:
-    """Save the model with its origin, the manifest last, then remove what only the run needed."""
-    folder = out / MODEL
-    model.save_pretrained(folder)
-    lineage.write(folder, trained)
-    manifest.atomic_write(folder / "train_config.json", json.dumps(_portable(config), indent=2, default=str) + "\n")
-    validation = [entry for entry in history if "eval_per" in entry]
-    best = min((entry["eval_per"] for entry in validation), default=None)
-    speed = _speed(config, data, metrics)
-    manifest.write(
-        out,
-        {
-            "identity": identity,
-            "schema_version": SCHEMA_VERSION,
-            "code_version": manifest.code_version(),
-            "config": _portable(config),
-            "left_out": {split: dict(part.left) for split, part in data.items()},
-            "validation_per": best,
-            "speed": speed,
-            "history": [{key: entry[key] for key in ("epoch", "eval_per", "eval_loss")} for entry in validation],
-            "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
-        },
-    )
-    _tidy(out)
-    cli.console.print(
-        f"{speed['audio_seconds_per_second']:.0f} audio-seconds a second on {speed['device']}, "
-        f"peak memory {speed['peak_memory_mib']:.0f} MiB."
-    )
-    chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
-    cli.console.print(f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data} out=…")
-
-
-def _tidy(out: Path) -> None:
-    """Remove what only the run needed: a voice that is withdrawn must not linger there."""
-    shutil.rmtree(out / CACHE, ignore_errors=True)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-
-
-def _portable(config: TrainConfig) -> dict[str, Any]:
-    """Return the configuration as it travels with the model: folders by their last part, not by where they lie."""
-    found = asdict(config)
-    found["out"] = None
-    found["data"] = Path(config.data).name
-    found["model"]["name"] = _called(config.model.name)
-    return found
-
-
-def _called(encoder: str) -> str:
-    """Return the name of an encoder: a Hub name as it is, a folder's last part."""
-    return Path(encoder).resolve().name if Path(encoder).exists() else encoder
-
-
-def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:
-    """Return what the run cost since it last started: seconds, audio-seconds a second and peak memory.
-
-    Memory is what torch held on a GPU, the resident set of this process on a CPU.
-    """
-    audio = sum(data[config.select.train_split].seconds)
-    utterances = len(data[config.select.train_split].targets)
-    cuda = torch.cuda.is_available()
-    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {
-        "device": torch.cuda.get_device_name() if cuda else f"cpu, {torch.get_num_threads()} threads",
-        "train_s": metrics["train_runtime"],
-        "audio_seconds_per_second": metrics["train_samples_per_second"] * audio / utterances,
-        "peak_memory_mib": peak / 2**20,
-    }
 
 
 def main() -> None:

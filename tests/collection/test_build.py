@@ -474,7 +474,7 @@ def test_the_manifest_describes_the_release_and_nobody(tmp_path: Path) -> None:
     assert read_key(made.key).secret.hex() not in json.dumps(facts)
     assert facts["on"] == ON
     assert facts["config"]["k"] == 5
-    assert not {"out", "key", "intake", "workers"} & facts["config"].keys()
+    assert not {"out", "key", "intake", "workers", "runner"} & facts["config"].keys()
     read_release(out).verify()
 
 
@@ -511,3 +511,21 @@ def test_the_verb_explains_itself_and_its_exit_codes(
     code, said = call("source=nowhere", *given[1:])
     assert (code, "speechocean762" in said) == (1, True)
     assert not Path("outputs").exists()
+
+
+def test_a_text_that_names_a_learner_reaches_no_file_of_the_release(tmp_path: Path) -> None:
+    made = make_class(tmp_path, learners=3, each=1)
+    first, *rest = made.intake.recordings
+    named = replace(first, prompts=("see the book of Zoe and Martin0",))
+    made.intake = replace(made.intake, recordings=(named, *rest))
+    write_intake(made.folder, made.intake)
+    facts = build(config(made, tmp_path / "out", k=1)).release.manifest
+    assert facts["dropped"] == {"personal_data_in_text": 1}
+    assert facts["kept"]["rows"] == 2
+    everything = b"".join(files(tmp_path / "out").values()).lower()
+    for name in ("Zoe", "Zoé", "Martin", "Jean Moulin"):
+        assert name.lower().encode() not in everything
+    with pytest.raises(ReleaseError, match="config"):
+        changed = config(made, tmp_path / "out", k=1)
+        changed.redaction.enabled = False
+        build(changed)

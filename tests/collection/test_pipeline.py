@@ -20,9 +20,12 @@ from collection.phones import normalise
 from collection.pipeline import Context, Task, process
 from collection.prompts import MatchConfig
 from collection.quality import QualityPolicy
+from collection.redact import RedactionConfig
 from collection.schema import ConsentGrant, Phone, Purpose, Rating, Scores, Speaker, Word
 from collection.segment import SegmentConfig
 from collection.simulate import SimulateConfig, simulate
+from collection.voice import VoiceConfig
+from collection.work import fingerprint
 from tests.factories import noise
 from tests.intakes import voice
 
@@ -41,6 +44,7 @@ def context() -> Context:
         segment=SegmentConfig(),
         match=MatchConfig(),
         quality=QualityPolicy(),
+        voice=VoiceConfig(),
     )
 
 
@@ -176,3 +180,63 @@ def test_a_real_reading(shared: Path, context: Context) -> None:
     assert row.consent == licensed
     assert 2.0 < row.duration < 4.0
     assert row.quality.speech_share > 0.2
+
+
+def annotated(text: str, times: tuple[tuple[float, float] | None, ...]) -> Annotation:
+    words = [Word(word, *(time or (None, None)), accuracy=9.0) for word, time in zip(text.split(), times, strict=True)]
+    return Annotation("tape", 0, tuple(words), (Phone("S", 0), Phone("Z", 1), Phone("OW", 1)), Scores(total=8.0), ())
+
+
+def test_a_reading_whose_text_names_somebody_is_dropped(sound: Path, context: Context) -> None:
+    named = replace(context, names=("Zoé Martin", "Hugo Petit"))
+    result = process(task(sound, prompts=("I see Zoe",)), named)
+    assert result.drops == {"personal_data_in_text": 1}
+    assert not result.rows
+    assert not result.flags
+    assert process(task(sound, prompts=("call 07700 900123",)), context).drops == {"personal_data_in_text": 1}
+    assert len(process(task(sound, prompts=("I see it",)), named).rows) == 1
+    off = replace(named, redaction=RedactionConfig(enabled=False))
+    assert process(task(sound, prompts=("I see Zoe",)), off).rows[0].text == "I see Zoe"
+
+
+def test_words_with_known_times_are_silenced_and_replaced(sound: Path, context: Context) -> None:
+    named = replace(context, names=("Zoé Martin",))
+    said = annotated("see Zoé", ((0.1, 0.3), (0.35, 0.6)))
+    given = replace(task(sound, prompts=("see Zoé",)), annotations={0: said})
+    result = process(given, named)
+    (row,) = result.rows
+    assert row.text == "see [name]"
+    assert [word.text for word in row.words] == ["see", "[name]"]
+    assert row.phones == (Phone("S", 0),)
+    assert row.scores == Scores(total=8.0)
+    assert result.flags["personal_data_silenced"] == 1
+    assert "Zo" not in repr(row)
+    samples = decode_flac(row.audio)
+    assert not samples[round(0.35 * 16_000) : round(0.6 * 16_000)].any()
+    assert np.abs(samples[round(0.22 * 16_000) : round(0.28 * 16_000)]).max() > 0.01
+    # In a recording that we cut ourselves, nobody knows from where those times count.
+    untimed = annotated("see Zoé", ((0.1, 0.3), None))
+    assert process(replace(given, annotations={0: untimed}), named).drops == {"personal_data_in_text": 1}
+
+
+def test_times_of_a_recording_that_is_cut_are_not_believed(sound: Path, context: Context) -> None:
+    named = replace(context, names=("Zoé Martin",))
+    said = annotated("see Zoé", ((0.1, 0.3), (0.35, 0.6)))
+    given = replace(task(sound, prompts=("see Zoé",), segmented=False), annotations={0: said})
+    assert process(given, replace(named, names=())).rows
+    assert process(given, named).drops == {"personal_data_in_text": 1}
+
+    aligned = process(given, replace(named, align=lambda samples, words, language: [(0.0, 0.1), (0.15, 0.3)]))
+    assert aligned.rows[0].text == "see [name]"
+    assert not decode_flac(aligned.rows[0].audio)[round(0.15 * 16_000) : round(0.3 * 16_000)].any()
+
+
+def test_a_roster_makes_other_work_files_and_is_shown_nowhere(sound: Path, context: Context) -> None:
+    given = task(sound)
+    named = replace(context, names=("Zoé Martin",))
+    prints = {
+        fingerprint(given, one, "digest")
+        for one in (context, named, replace(context, redaction=RedactionConfig(entities=False)))
+    }
+    assert len(prints) == 3
+    assert "Martin" not in repr(named)

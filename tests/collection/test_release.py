@@ -17,10 +17,8 @@ from collection import manifest, release, schema
 from collection.assemble import People, settle
 from collection.audio import decode_flac
 from collection.build import build
-from collection.card import card
 from collection.columns import check_columns
 from collection.errors import ReleaseError
-from collection.intake import Licence
 from collection.release import check_schema, plan_shards, read_release
 from collection.schema import FEATURES, SCHEMA_VERSION, ConsentGrant, Speaker, Split
 from tests.collection.test_build import config
@@ -97,12 +95,6 @@ def test_the_card_is_one_the_hub_reads(built: release.Release) -> None:
     assert "Pseudonymised is not anonymous" in loaded.text
     assert "`speaker.age_band` | generalised" in loaded.text
     assert "| train | 4 | 12 |" in loaded.text
-
-
-def test_the_card_of_a_corpus_names_its_licence(built: release.Release) -> None:
-    text = card(built.manifest, Licence("corpus-licence", ("training",), "Free for everybody."))
-    assert "license_name: corpus-licence" in text
-    assert "Free for everybody." in text
 
 
 def test_an_unfinished_or_damaged_release_is_refused(built: release.Release, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -36,6 +37,12 @@ def crash_once(folder: Path, number: int) -> int:
     if number == 5 and not (folder / "crashed").exists():
         (folder / "crashed").touch()
         os._exit(3)
+    return number
+
+
+def no_room(number: int) -> int:
+    if number == 3:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "rec_1.arrow")
     return number
 
 
@@ -80,6 +87,13 @@ def test_items_are_taken_as_they_are_needed() -> None:
     next(outcomes)
     outcomes.close()
     assert len(taken) <= 2 * runner.AHEAD + 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_no_item_is_set_aside_for_a_full_disk(workers: int) -> None:
+    with pytest.raises(OSError, match="No space left") as caught:
+        list(runner.run(no_room, range(20), workers))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "rec_1.arrow")
 
 
 def test_fewer_than_no_workers_is_an_error() -> None:

@@ -1,0 +1,101 @@
+"""The folder of a training run: where its parts lie, what is kept at the end, and what goes."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from collection import cli, manifest
+from collection.schema import SCHEMA_VERSION
+from training import lineage
+from training.config import TrainConfig
+from training.dataset import SplitData
+from training.model import PhoneModel
+
+MODEL = "model"
+CACHE = ".cache"
+CHECKPOINTS = "checkpoints"
+
+
+def finish(
+    config: TrainConfig,
+    model: PhoneModel,
+    trained: lineage.Lineage,
+    data: dict[str, SplitData],
+    history: list[dict[str, Any]],
+    out: Path,
+    identity: str,
+    metrics: dict[str, float],
+) -> None:
+    """Save the model with its origin, the manifest last, then remove what only the run needed."""
+    folder = out / MODEL
+    model.save_pretrained(folder)
+    lineage.write(folder, trained)
+    manifest.atomic_write(folder / "train_config.json", json.dumps(_portable(config), indent=2, default=str) + "\n")
+    validation = [entry for entry in history if "eval_per" in entry]
+    best = min((entry["eval_per"] for entry in validation), default=None)
+    speed = _speed(config, data, metrics)
+    manifest.write(
+        out,
+        {
+            "identity": identity,
+            "schema_version": SCHEMA_VERSION,
+            "code_version": manifest.code_version(),
+            "config": _portable(config),
+            "left_out": {split: dict(part.left) for split, part in data.items()},
+            "validation_per": best,
+            "speed": speed,
+            "history": [{key: entry[key] for key in ("epoch", "eval_per", "eval_loss")} for entry in validation],
+            "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
+        },
+    )
+    tidy(out)
+    cli.console.print(
+        f"{speed['audio_seconds_per_second']:.0f} audio-seconds a second on {speed['device']}, "
+        f"peak memory {speed['peak_memory_mib']:.0f} MiB."
+    )
+    chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
+    cli.console.print(f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data} out=…")
+
+
+def tidy(out: Path) -> None:
+    """Remove what only the run needed: a voice that is withdrawn must not linger there."""
+    shutil.rmtree(out / CACHE, ignore_errors=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+
+
+def _portable(config: TrainConfig) -> dict[str, Any]:
+    """Return the configuration as it travels with the model: folders by their last part, not by where they lie."""
+    found = asdict(config)
+    found["out"] = None
+    found["data"] = Path(config.data).name
+    found["model"]["name"] = called(config.model.name)
+    return found
+
+
+def called(encoder: str) -> str:
+    """Return the name of an encoder: a Hub name as it is, a folder's last part."""
+    return Path(encoder).resolve().name if Path(encoder).exists() else encoder
+
+
+def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:
+    """Return what the run cost since it last started: seconds, audio-seconds a second and peak memory.
+
+    Memory is what torch held on a GPU, the resident set of this process on a CPU.
+    """
+    audio = sum(data[config.select.train_split].seconds)
+    utterances = len(data[config.select.train_split].targets)
+    cuda = torch.cuda.is_available()
+    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "device": torch.cuda.get_device_name() if cuda else f"cpu, {torch.get_num_threads()} threads",
+        "train_s": metrics["train_runtime"],
+        "audio_seconds_per_second": metrics["train_samples_per_second"] * audio / utterances,
+        "peak_memory_mib": peak / 2**20,
+    }
