@@ -55,7 +55,9 @@ class Token:
 def plain(text: str) -> str:
     """Return letters as they are compared: without case, accents and ligatures."""
     letters = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    # Capitals that are symbols (bold, circled) become plain ones, which are folded in turn.
+    return folded if folded == text else plain(folded)
 
 
 def tokens(text: str) -> list[Token]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collection.errors import ConfigError
@@ -222,6 +222,7 @@ def test_what_is_outside_the_spans_stays_and_nothing_inside_does(text: str, ends
     assert len(redacted) == len(outside) + len(merged) * len("[phone]")
 
 
+@example("\U0001d400lice")
 @given(st.text(max_size=60))
 def test_tokens_are_pieces_of_their_text(text: str) -> None:
     for token in tokens(text):
