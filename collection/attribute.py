@@ -36,13 +36,13 @@ class Nobody(StrEnum):
 class AttributionConfig:
     """When a voice is believed. Treat as read-only."""
 
-    threshold: float = 0.43
+    threshold: float = 0.26
     """Evidence, at most 1, from which a reading is its reader's; higher loses more readings and lets fewer
     unconsenting voices through (``python -m eval.attribution`` draws the curve)."""
     weakest_weight: float = 0.5
     """Weight of the weakest window beside the whole reading, whose weight is 1; the sum is divided by both."""
-    margin: float = 0.0
-    """Similarity by which the reader must be ahead of every other enrolled learner."""
+    margin: float = -0.1
+    """Similarity by which the reader must be ahead of every other enrolled learner; below 0, may fall behind."""
     change: float = 0.05
     """Similarity of the speech before and after a point below which the speaker is taken to have changed there."""
 
@@ -116,10 +116,3 @@ def unit(vectors: Vectors) -> Vectors:
 def centred(vectors: Vectors, mean: Vectors) -> Vectors:
     """Return unit vectors (..., 256) without what all voices of a recording share."""
     return unit(unit(vectors) - mean)
-
-
-def inside(starts: Sequence[float], interval: Interval) -> list[int]:
-    """Return which windows lie within an interval, by more than half; at least the one nearest to it."""
-    middles = np.asarray(starts) + WINDOW / 2
-    within = np.flatnonzero((middles >= interval.start) & (middles <= interval.end))
-    return within.tolist() or [int(np.abs(middles - (interval.start + interval.end) / 2).argmin())]

@@ -72,7 +72,7 @@ def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
         return Report(done, False, in_full(done.manifest["dropped"], refused), plan.removed_again)
     recordings = work.open_folder(inputs.work)
     try:
-        with FileLock(inputs.work / "lock", timeout=0), work.room(inputs.work, len(inputs.intake.recordings)):
+        with FileLock(inputs.work / work.LOCK, timeout=0), work.room(inputs.work, len(inputs.intake.recordings)):
             dropped, removed_again = _build(config, inputs, recordings, on_progress)
     except Timeout:
         raise ReleaseError(

@@ -78,7 +78,7 @@ def process_class(task: Task, context: Context) -> RecordingResult:
         recording.language,
         {learner: each.vector for learner, each in enrolled.items()},
         voice_encoder.embed_many,
-        reading_order.load(context.classes.scorer, context.classes.model),
+        reading_order.load(context.classes.listener, context.classes.model),
         context.classes,
     )
     drops[class_recording.NOT_HEARD] += len(theirs) - len(heard)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from collection import attribute, reading_order
 from collection.attribute import AttributionConfig, Nobody, Vectors
-from collection.reading_order import OrderConfig, Scorer
-from collection.schema import SAMPLE_RATE, ConsentGrant, Seconds
-from collection.segment import Interval
+from collection.reading_order import Listener, OrderConfig
+from collection.schema import ConsentGrant
+from collection.segment import Interval, cut
 
 Samples = npt.NDArray[np.float32]
 Embed = Callable[[list[Samples]], Vectors]
@@ -38,10 +38,10 @@ class ClassConfig:
     """How the reading list is followed."""
     attribution: AttributionConfig = field(default_factory=AttributionConfig)
     """When a voice is believed."""
-    scorer: str = "collection.sphinx:scorer"
-    """What tells prompts apart, ``module:function``: PocketSphinx (English), or training.prompt_scorer:scorer."""
+    listener: str = "collection.sphinx:listener"
+    """What hears phones, ``module:function``: PocketSphinx (English), or training.listener:listener."""
     model: str | None = None
-    """Checkpoint folder for the scorer; PocketSphinx needs none."""
+    """Checkpoint folder for the listener; PocketSphinx needs none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ def listen(
     language: str,
     prints: Mapping[str, Vectors],
     embed: Embed,
-    scorer: Scorer,
+    listener: Listener,
     config: ClassConfig,
 ) -> list[Heard]:
     """Return what was heard of the prompts whose readers are enrolled (``prints``, learner id to (256,)).
@@ -80,43 +80,41 @@ def listen(
     """
     if not intervals or not prints:
         return []
-    starts = [_window_starts(interval) for interval in intervals]
-    flat = embed(
-        [
-            _cut(samples, start, min(start + attribute.WINDOW, interval.end))
-            for part, interval in zip(starts, intervals, strict=True)
-            for start in part
-        ]
-    )
-    windows = np.split(flat, np.cumsum([len(part) for part in starts])[:-1])
-    mean = attribute.recording_mean(windows)
+    windows = [_windows(interval) for interval in intervals]
+    vectors = _embed_all(samples, windows, embed)
+    mean = attribute.recording_mean(vectors)
     pieces = [
         piece
-        for vectors, part, interval in zip(windows, starts, intervals, strict=True)
-        for piece in attribute.split(vectors, part, interval, mean, config.attribution.change)
+        for each, part, interval in zip(vectors, windows, intervals, strict=True)
+        for piece in attribute.split(each, [window.start for window in part], interval, mean, config.attribution.change)
     ]
-    every = [start for part in starts for start in part]
+    heard = listener(samples, intervals, language)
+    readings = [
+        (reading, reader)
+        for reading in reading_order.follow(heard, reading_order.spell(prompts, language), pieces, config.order)
+        if (reader := readers[reading.prompt]) is not None and reader in prints
+    ]
     names = list(prints)
     voices = attribute.unit(np.stack([prints[name] for name in names]))
-    heard = []
-    for reading in reading_order.follow(samples, pieces, prompts, language, scorer, config.order):
-        reader = readers[reading.prompt]
-        if reader is None or reader not in prints:
-            continue
-        own = flat[attribute.inside(every, reading.interval)]
-        verdict = attribute.decide(own, voices, names.index(reader), mean, config.attribution)
-        unsure = PROMPT_UNSURE if reading.margin < config.order.least_margin else None
+    own = _embed_all(samples, [_windows(reading.interval) for reading, _ in readings], embed)
+    found = []
+    for (reading, reader), each in zip(readings, own, strict=True):
+        verdict = attribute.decide(each, voices, names.index(reader), mean, config.attribution)
+        unsure = PROMPT_UNSURE if reading.margin < heard.least_margin else None
         reason = verdict.reason.value if verdict.reason else unsure
-        heard.append(Heard(reading.prompt, reading.interval, verdict.evidence, reason))
-    return heard
+        found.append(Heard(reading.prompt, reading.interval, verdict.evidence, reason))
+    return found
 
 
-def _window_starts(interval: Interval) -> list[float]:
-    """Return where windows begin: every half window over the interval, the last one ending with it."""
+def _embed_all(samples: Samples, parts: Sequence[Sequence[Interval]], embed: Embed) -> list[Vectors]:
+    """Return the embeddings of each part's windows."""
+    flat = embed([cut(samples, window) for part in parts for window in part])
+    return np.split(flat, np.cumsum([len(part) for part in parts])[:-1]) if parts else []
+
+
+def _windows(interval: Interval) -> list[Interval]:
+    """Return windows over an interval, one every half window, the last ending with it; a short one is one window."""
     room = max(0.0, interval.duration - attribute.WINDOW)
     count = int(np.ceil(room / (attribute.WINDOW / 2))) + 1
-    return [interval.start + float(offset) for offset in np.linspace(0.0, room, count)]
-
-
-def _cut(samples: Samples, start: Seconds, end: Seconds) -> Samples:
-    return samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+    starts = (interval.start + float(offset) for offset in np.linspace(0.0, room, count))
+    return [Interval(start, min(start + attribute.WINDOW, interval.end)) for start in starts]

@@ -208,15 +208,6 @@ class _Class:
         return heard * np.float32(min(1.0, 0.99 / peak)) if peak else heard
 
 
-def trimmed(samples: Samples, floor_db: float = 35.0) -> Samples:
-    """Return the samples from the first loud 10 ms to the last: those within ``floor_db`` of the loudest."""
-    frame = SAMPLE_RATE // 100
-    whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    level = 10 * np.log10(np.mean(whole**2, axis=1) + 1e-12)
-    loud = np.flatnonzero(level > level.max() - floor_db)
-    return samples[loud[0] * frame : (loud[-1] + 1) * frame]
-
-
 def seconds_within(spoken: Iterable[Spoken], start: Seconds, end: Seconds) -> Seconds:
     """Return how long anyone of ``spoken`` talks between two times; two at once count once."""
     reached = start

@@ -22,8 +22,7 @@ from collection.consent import ConsentPolicy, asked_on, read_register
 from collection.errors import AudioError, IntakeError, VoiceprintError
 from collection.intake import REGISTER, read_intake
 from collection.keys import read_key
-from collection.schema import SAMPLE_RATE
-from collection.segment import SegmentConfig, Segmenter
+from collection.segment import SegmentConfig, Segmenter, cut
 
 
 @dataclass
@@ -70,10 +69,7 @@ def enrol(config: EnrolConfig) -> dict[str, str | None]:
                 made = voiceprints.read(folder, key, learner_id)
                 if made is None or made.record_id != record.record_id:
                     samples = audio.decode(recording.path, config.audio).samples
-                    pieces = [
-                        samples[round(part.start * SAMPLE_RATE) : round(part.end * SAMPLE_RATE)]
-                        for part in segmenter.intervals(samples)
-                    ]
+                    pieces = [cut(samples, part) for part in segmenter.intervals(samples)]
                     speech = np.concatenate(pieces) if pieces else samples[:0]
                     voiceprints.enrol(folder, key, learner_id, speech, record, voice_encoder.embed_many)
                 outcomes[name] = None

@@ -104,10 +104,14 @@ class Intake:
 
 ROSTER = "roster.jsonl"
 """File name of the list of learners inside an intake folder."""
+RECORDINGS = "recordings.jsonl"
+"""File name of the list of recordings inside an intake folder."""
+RATINGS = "ratings.jsonl"
+"""File name of the experts' ratings inside an intake folder."""
 _FILES = {
     "roster": ROSTER,
-    "recordings": "recordings.jsonl",
-    "ratings": "ratings.jsonl",
+    "recordings": RECORDINGS,
+    "ratings": RATINGS,
     "about": "intake.json",
 }
 REGISTER = "consents.jsonl"

@@ -38,7 +38,7 @@ from collection.schema import (
     Utterance,
     Word,
 )
-from collection.segment import Interval, Samples, SegmentConfig, Segmenter
+from collection.segment import Interval, Samples, SegmentConfig, Segmenter, cut
 from collection.voice import VoiceConfig
 
 NO_CONSENT = "consent_no_longer_held"
@@ -142,8 +142,8 @@ def rows_of(
     drops: Counter[str] = Counter()
     flags: Counter[str] = Counter()
     for index, interval in readings:
-        cut = samples[round(interval.start * SAMPLE_RATE) : round(interval.end * SAMPLE_RATE)]
-        measured = quality.measure(cut)
+        piece = cut(samples, interval)
+        measured = quality.measure(piece)
         verdict = quality.judge(measured, context.quality)
         if verdict.action is quality.Action.DROP:
             drops[_dropping(measured, context.quality)] += 1
@@ -153,7 +153,7 @@ def rows_of(
         except PhoneError:
             drops[NO_PRONUNCIATION] += 1
             continue
-        said = Reading(cut, recording.prompts[index], words, phone_row, raters)
+        said = Reading(piece, recording.prompts[index], words, phone_row, raters)
         redacted = _redacted(said, recording, context)
         if redacted is None:
             drops[PERSONAL_DATA] += 1
@@ -168,7 +168,7 @@ def rows_of(
                 session_id=context.naming.session(recording.session_id),
                 # Quality is of what was recorded; the disguise comes last.
                 audio=audio.encode_flac(voice.transform(redacted.samples, context.voice, voice_seed)),
-                duration=len(cut) / SAMPLE_RATE,
+                duration=len(piece) / SAMPLE_RATE,
                 language=recording.language,
                 text=redacted.text,
                 words=redacted.words,

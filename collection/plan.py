@@ -113,7 +113,7 @@ def gather(config: BuildConfig) -> Inputs:
         raise ConfigError(f"out ({out}) and the {field_name} folder lie within each other: personal data stay apart.")
     key_path = Path(config.key).expanduser()
     key = read_key(key_path)
-    work_folder = out.with_name(f"{out.name}.work")
+    work_folder = work.beside(out)
     ledger = Path(config.split_ledger or f"{key_path}.splits.jsonl").expanduser()
     for path, what in ((key_path, "key"), (ledger, "split ledger")):
         failed = f"The {what} {path} is not used, whoever gets the data would get it too"

@@ -1,187 +1,153 @@
 """Which prompt of a reading list was read where, in a recording full of chatter.
 
-Pure. A scorer says how well a stretch of sound fits a prompt; dynamic programming lays the readings along the list:
-what fits nothing is chatter, prompts may be skipped or read again, and the last complete reading of each counts. Below
-a confidence nothing is guessed.
+Pure. A listener turns sound into phone posteriors; a search lays the prompts along them: what is on no list is chatter,
+prompts may be skipped or read again, and the last reading of each counts. What fits another prompt nearly as well, or
+was read in part, is told by its margin: nothing is guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 
 import numpy as np
 import numpy.typing as npt
 
+from collection import list_search
 from collection.errors import ConfigError
-from collection.schema import SAMPLE_RATE, Seconds
+from collection.list_search import Floats, Occurrence
+from collection.phones import PhoneError, transcribe
+from collection.schema import Seconds
 from collection.segment import Interval
 
 Samples = npt.NDArray[np.float32]
-Scorer = Callable[[Samples, Sequence[str], str], Sequence[float]]
-"""Samples (n,) at 16 kHz, prompts and their BCP 47 language in; for each prompt how well it fits the whole of the
-samples: log-odds on a scale of the scorer's own whose 0 lies between readings of the prompt and everything else, and
-``-inf`` for what cannot be."""
 
-Span = tuple[int, int]
-"""First interval and the one after the last: a stretch of a recording that may hold one reading."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posteriors:
+    """What is heard in the speech of a recording: natural log probabilities (T, V) of frames that begin at ``starts``.
+
+    Column 0 is the blank of CTC, column i the phone ``symbols[i - 1]``; ``starts`` (T,) are seconds of the recording,
+    and a frame lasts ``step`` seconds.
+    """
+
+    log_probs: Floats = field(repr=False)
+    starts: npt.NDArray[np.float64] = field(repr=False)
+    step: Seconds
+    symbols: tuple[str, ...]
+    least_margin: float
+    """Odds a phone by which a prompt must beat what else may have been said, for so reliable a listener; closer calls
+    are left to a person."""
+
+
+Listener = Callable[[Samples, Sequence[Interval], str], Posteriors]
+"""Samples (n,) at 16 kHz, the intervals of speech in them and their BCP 47 language in. Raises ``ConfigError`` for a
+language it does not know."""
 
 
 @dataclass
 class OrderConfig:
-    """How a reading list is followed. Treat as read-only."""
+    """How a reading list is followed; odds are natural logarithms. Treat as read-only."""
 
-    reach: int = 6
-    """Prompts before and after the one heard last that a stretch of speech is compared with."""
-    pieces: int = 3
-    """Intervals at most that one reading may be broken into by pauses."""
-    longest_pause: float = 1.2
-    """Seconds of silence at most inside one reading."""
-    slowest: float = 2.5
-    """Letters and digits a second below which a stretch is too long for a prompt."""
-    fastest: float = 25.0
-    """Letters a second above which it is too short."""
-    least_score: float = 0.0
-    """Score below which a stretch is no reading; higher is stricter."""
-    least_margin: float = 0.5
-    """Score by which the prompt must beat every other near it; closer calls are left to a person."""
-    clear: float = 1.0
-    """Score above ``least_score`` from which a stretch is a whole reading: none is sought that goes on beyond it."""
+    phone_gain: float = 4.0
+    """Odds that each phone of a prompt counts for a reading; what is not heard of the prompt counts against it. Higher
+    finds readings that are harder to recognise, and takes more chatter for readings."""
+    floor: float = -8.0
+    """Log probability that a phone which was not heard costs at most."""
+    longest_pause: Seconds = 1.2
+    """Silence at most inside one reading."""
+    edge: Seconds = 0.6
+    """Speech before the first and after the last phone that belongs to a reading, up to the pause around it; of longer
+    speech, only ``pad`` does."""
+    pad: Seconds = 0.1
+    """Speech taken before the first and after the last phone where it goes on for longer."""
 
     def __post_init__(self) -> None:
-        if self.reach < 1 or self.pieces < 1 or not 0 < self.slowest < self.fastest:
-            raise ConfigError("reading order: reach and pieces are 1 or more, and 0 < slowest < fastest.")
+        if self.phone_gain <= 0 or self.floor >= 0 or min(self.longest_pause, self.edge, self.pad) < 0:
+            raise ConfigError("reading order: phone_gain is above 0, floor below 0, and no time is negative.")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One prompt read: its index, its time, its score, and by how much it beats the next best prompt of other text."""
+    """One prompt read: its index, its time, and the odds a phone by which it beats others and parts of itself."""
 
     prompt: int
     interval: Interval
-    score: float
     margin: float
 
 
-def load(scorer: str, model: str | None) -> Scorer:
-    """Return the scorer that ``module:function`` makes of ``model``; raises ``ConfigError`` when there is none."""
+def load(listener: str, model: str | None) -> Listener:
+    """Return the listener that ``module:function`` makes of ``model``; raises ``ConfigError`` when there is none."""
     try:
-        made: Scorer = resolve_name(scorer)(model)
+        made: Listener = resolve_name(listener)(model)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"scorer={scorer} cannot be loaded ({error}): name it module:function.") from None
+        raise ConfigError(f"listener={listener} cannot be loaded ({error}): name it module:function.") from None
     return made
 
 
+def spell(prompts: Sequence[str], language: str) -> list[tuple[str, ...]]:
+    """Return the canonical phones of each prompt; none where a word has no pronunciation."""
+    return [_spell(prompt, language) for prompt in prompts]
+
+
+def _spell(prompt: str, language: str) -> tuple[str, ...]:
+    try:
+        return tuple(phone for word in transcribe(prompt, language) for phone in word.canonical)
+    except PhoneError:
+        return ()
+
+
 def follow(
-    samples: Samples,
-    intervals: Sequence[Interval],
-    prompts: Sequence[str],
-    language: str,
-    scorer: Scorer,
-    config: OrderConfig | None = None,
+    heard: Posteriors, prompts: Sequence[Sequence[str]], speech: Sequence[Interval], config: OrderConfig
 ) -> list[Reading]:
-    """Return the last complete reading of each prompt that was heard, in the order of the list.
+    """Return the last reading of each prompt that was heard, in the order of the list.
 
-    ``intervals`` are sorted and disjoint. Readings whose ``margin`` is below ``least_margin`` are returned too: the
-    caller leaves them to a person.
+    ``prompts`` are canonical phones; one with none, or with phones the listener does not know, is not found. ``speech``
+    is sorted and disjoint; one piece is taken to be of one voice. Readings whose ``margin`` is below the listener's
+    ``least_margin`` are returned too: the caller leaves them to a person.
     """
-    config = config or OrderConfig()
-    scores = _scores(samples, intervals, prompts, language, scorer, config)
-    last = {prompt: span for span, prompt in lay(scores, intervals, config.least_score)}
-    readings = []
-    for prompt, span in sorted(last.items()):
-        rivals = [score for other, score in scores[span].items() if prompts[other] != prompts[prompt]]
-        score = scores[span][prompt]
-        interval = Interval(intervals[span[0]].start, intervals[span[1] - 1].end)
-        readings.append(Reading(prompt, interval, score, score - max(rivals, default=-inf)))
-    return readings
+    column = {symbol: at for at, symbol in enumerate(heard.symbols, start=1)}
+    texts = [[column.get(phone, 0) for phone in phones] for phones in prompts]
+    texts = [text if 0 not in text else [] for text in texts]
+    table = list_search.relative(heard.log_probs, config.floor)
+    broken = np.diff(heard.starts, prepend=heard.starts[:1]) > config.longest_pause + heard.step
+    found = list_search.search(table, broken, texts, config.phone_gain)
+    readings = {}
+    for at, each in enumerate(found):
+        floor = _end(heard, found[at - 1]) if at else 0.0
+        ceiling = float(heard.starts[found[at + 1].first]) if at + 1 < len(found) else np.inf
+        reach = Interval(float(heard.starts[each.first]), _end(heard, each))
+        interval = _widened(reach, speech, floor, ceiling, config)
+        readings[each.text] = Reading(each.text, interval, _margin(each, table, texts, config.phone_gain))
+    return [readings[text] for text in sorted(readings)]
 
 
-def lay(
-    scores: Mapping[Span, Mapping[int, float]], intervals: Sequence[Interval], least_score: float = 0.0
-) -> list[tuple[Span, int]]:
-    """Return the readings (span, prompt) with the highest total, in order of time.
+def _end(heard: Posteriors, occurrence: Occurrence) -> Seconds:
+    return float(heard.starts[occurrence.last]) + heard.step
 
-    Spans never overlap and prompts never go back; a prompt may come twice. A reading counts its score above
-    ``least_score`` times the seconds of speech in it, so that chatter is worth nothing and a whole reading more than
-    its half.
+
+def _widened(
+    phones: Interval, speech: Sequence[Interval], floor: Seconds, ceiling: Seconds, config: OrderConfig
+) -> Interval:
+    """Return the stretch from first to last phone with the speech around it that belongs to it."""
+    begins = [piece.start for piece in speech if piece.start <= phones.start < piece.end]
+    ends = [piece.end for piece in speech if piece.start < phones.end <= piece.end]
+    start, end = (begins or [phones.start])[-1], (ends or [phones.end])[0]
+    if phones.start - start > config.edge:
+        start = phones.start - config.pad
+    if end - phones.end > config.edge:
+        end = phones.end + config.pad
+    return Interval(max(start, floor), min(end, ceiling))
+
+
+def _margin(occurrence: Occurrence, table: Floats, texts: Sequence[Sequence[int]], gain: float) -> float:
+    """Return the odds a phone by which an occurrence beats the best of what else its frames may hold.
+
+    That is other prompts, this one without its first or its last half, and chatter.
     """
-    ends = sorted({prompt for row in scores.values() for prompt in row})
-    place = {prompt: at for at, prompt in enumerate(ends)}
-    count = len(intervals)
-    # best[i, p]: the highest total of the intervals from i on, with prompts from p on.
-    best = np.zeros((count + 1, len(ends) + 1))
-    step: dict[tuple[int, int], tuple[Span, int]] = {}
-    starting: dict[int, list[Span]] = {}
-    for span in scores:
-        starting.setdefault(span[0], []).append(span)
-    for first in range(count - 1, -1, -1):
-        best[first] = best[first + 1]
-        reached: dict[int, tuple[float, Span]] = {}
-        for span in starting.get(first, ()):
-            seconds = sum(interval.duration for interval in intervals[span[0] : span[1]])
-            for prompt, score in scores[span].items():
-                at = place[prompt]
-                total = (score - least_score) * seconds + best[span[1], at]
-                if score > least_score and total > reached.get(at, (0.0, span))[0]:
-                    reached[at] = total, span
-        # A reading of prompt p may follow whatever left the list at p or before.
-        top, via = -inf, (-1, (0, 0))
-        for at in range(len(ends) - 1, -1, -1):
-            if at in reached and reached[at][0] > top:
-                top, via = reached[at][0], (at, reached[at][1])
-            if top > best[first, at]:
-                best[first, at] = top
-                step[first, at] = (via[1], via[0])
-    found: list[tuple[Span, int]] = []
-    first, at = 0, 0
-    while first < count:
-        if (first, at) in step:
-            span, at = step[first, at]
-            found.append((span, ends[at]))
-            first = span[1]
-        else:
-            first += 1
-    return found
-
-
-def _scores(
-    samples: Samples,
-    intervals: Sequence[Interval],
-    prompts: Sequence[str],
-    language: str,
-    scorer: Scorer,
-    config: OrderConfig,
-) -> dict[Span, dict[int, float]]:
-    """Return the score of each span against the prompts near the one that was heard last."""
-    letters = [sum(character.isalnum() for character in prompt) for prompt in prompts]
-    scores: dict[Span, dict[int, float]] = {}
-    heard = 0
-    for first in range(len(intervals)):
-        near = range(max(0, heard - config.reach), min(len(prompts), heard + config.reach + 1))
-        sure = config.least_score + config.least_margin
-        for span in _spans(intervals, first, config):
-            start, end = intervals[span[0]].start, intervals[span[1] - 1].end
-            chosen = [at for at in near if config.slowest <= letters[at] / (end - start) <= config.fastest]
-            if not chosen:
-                continue
-            cut = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-            row = dict(zip(chosen, scorer(cut, [prompts[at] for at in chosen], language), strict=True))
-            scores[span] = row
-            likeliest = max(row, key=row.__getitem__)
-            if row[likeliest] > sure:
-                sure, heard = row[likeliest], likeliest
-            if row[likeliest] > config.least_score + config.clear:
-                break
-    return scores
-
-
-def _spans(intervals: Sequence[Interval], first: int, config: OrderConfig) -> Iterator[Span]:
-    """Yield the stretches that begin with an interval, while the pauses in them are short."""
-    for last in range(first, min(first + config.pieces, len(intervals))):
-        pause: Seconds = intervals[last].start - intervals[last - 1].end
-        if last > first and pause > config.longest_pause:
-            return
-        yield first, last + 1
+    within = table[occurrence.first : occurrence.last + 1]
+    own = texts[occurrence.text]
+    half = -(-len(own) // 2)
+    rivals = [*(text for text in texts if text != own), own[half:], own[:-half]]
+    return (occurrence.score - max(0.0, float(list_search.best_scores(within, rivals, gain).max()))) / len(own)

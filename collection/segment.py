@@ -141,6 +141,11 @@ def check(config: SegmentConfig) -> None:
         )
 
 
+def cut(samples: Samples, interval: Interval) -> Samples:
+    """Return the samples of an interval, as a view."""
+    return samples[round(interval.start * SAMPLE_RATE) : round(interval.end * SAMPLE_RATE)]
+
+
 def utterances(probabilities: Probabilities, length: int, config: SegmentConfig) -> list[Interval]:
     """Return padded utterances of a recording of ``length`` samples from its probabilities (one for 512 samples)."""
     found = runs(probabilities, config)

@@ -1,89 +1,90 @@
-"""How well a stretch of English fits a prompt, by PocketSphinx's packaged model: a scorer that needs no training.
+"""What PocketSphinx's packaged model of English hears in a recording: a listener that needs no training.
 
-Forced alignment of the prompt against a free loop of phones (Huggins-Daines et al., 2006). It serves quiet rooms; a
-checkpoint of ``training.train`` tells prompts apart far better (``training.prompt_scorer``).
+It serves quiet rooms and fluent readers: of learners in a classroom it mishears most phones. A checkpoint of
+``training.train`` follows a list far better (``training.listener``; ``docs/benchmarks.md`` has the figures).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from collection.phones import PhoneError, transcribe
-from collection.reading_order import Scorer
+from collection.errors import ConfigError
+from collection.phones import ARPABET
+from collection.reading_order import Listener, Posteriors, Samples
+from collection.segment import Interval, cut
 
-Samples = npt.NDArray[np.float32]
-
-CENTRE = -0.9
-"""Log-likelihood ratio a frame between readings of a prompt and other speech."""
-_SHIFT = 1024
-"""PocketSphinx keeps log scores divided by this."""
-_FRAME = 160
-
-
-def scorer(model: str | None = None) -> Scorer:
-    """Return the scorer; ``model`` is not used, the package brings its own."""
-    return score
-
-
-def score(samples: Samples, prompts: Sequence[str], language: str) -> list[float]:
-    """Return for each prompt the log-likelihood ratio a frame against free phones, above ``CENTRE``.
-
-    ``samples`` (n,) at 16 kHz. A prompt that cannot be aligned, or in a language other than English, gets ``-inf``.
-    """
-    found = [-math.inf] * len(prompts)
-    if language.split("-")[0] != "en" or not len(samples):
-        return found
-    sound = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-    free = _log_score(_loop(), sound)
-    if free is None:
-        return found
-    aligner = _aligner()
-    for at, prompt in enumerate(prompts):
-        if _prepare(aligner, prompt, language):
-            forced = _log_score(aligner, sound)
-            if forced is not None:
-                found[at] = _SHIFT * (forced - free) / (len(samples) / _FRAME) - CENTRE
-    return found
+_SYMBOLS = ARPABET.symbols
+_FRAME_SECONDS = 0.01
+_HEARD, _ALIKE, _OTHER, _INSERTED = 0.35, 0.25, 0.15, 0.25
+"""Where one phone is heard, how likely that one was read, one of its manner, any other, or none."""
+_LEAST_MARGIN = 0.4
+"""Below it, one reading in twenty is of another prompt (two simulated class hours, 20 dB)."""
+_DELETED = 0.2
+"""How likely some phone was read where none is heard."""
+_MANNERS = (
+    "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW",
+    "P T K B D G",
+    "F V TH DH S Z SH ZH HH CH JH",
+    "M N NG",
+    "L R W Y",
+)
 
 
-def _prepare(aligner: Any, prompt: str, language: str) -> bool:
-    """Set the text to align, teaching the decoder words that its dictionary lacks."""
-    try:
-        words = transcribe(prompt, language)
-    except PhoneError:
-        return False
-    for word in words:
-        if aligner.lookup_word(word.text.lower()) is None:
-            aligner.add_word(word.text.lower(), " ".join(word.canonical), True)
-    if words:
-        aligner.set_align_text(" ".join(word.text.lower() for word in words))
-    return bool(words)
+def listener(model: str | None = None) -> Listener:
+    """Return the listener; ``model`` is not used, the package brings its own."""
+    return listen
 
 
-def _log_score(decoder: Any, sound: bytes) -> float | None:
+def listen(samples: Samples, intervals: Sequence[Interval], language: str) -> Posteriors:
+    """Return what is heard as posteriors: a frame for each phone, and one of silence after it."""
+    if language.split("-")[0] != "en":
+        raise ConfigError(
+            f"PocketSphinx's packaged model knows English, not {language}: give another classes.listener."
+        )
+    rows: list[np.ndarray] = []
+    starts: list[float] = []
+    for interval in intervals:
+        rows.append(_silence())
+        starts.append(interval.start)
+        for phone, start in _heard(cut(samples, interval)):
+            rows += [_row(phone), _silence()]
+            starts += [interval.start + start, interval.start + start + _FRAME_SECONDS]
+    table = np.log(np.stack(rows)) if rows else np.zeros((0, 1 + len(_SYMBOLS)), np.float32)
+    return Posteriors(table, np.array(starts), _FRAME_SECONDS, _SYMBOLS, _LEAST_MARGIN)
+
+
+def _heard(samples: Samples) -> Iterator[tuple[str, float]]:
+    """Yield each phone that is heard, with the seconds at which it begins."""
+    decoder = _decoder()
     decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
+    decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()
-    heard = decoder.hyp()
-    return math.log(heard.score) if heard is not None and heard.score > 0 else None
+    for part in decoder.seg():
+        if part.word in _SYMBOLS:
+            yield part.word, part.start_frame * _FRAME_SECONDS
 
 
 @cache
-def _aligner() -> Any:
-    from pocketsphinx import Decoder  # type: ignore[import-untyped]
-
-    return Decoder(lm=None, loglevel="FATAL")
+def _row(phone: str) -> np.ndarray:
+    manner = next(names for names in map(str.split, _MANNERS) if phone in names)
+    others = len(_SYMBOLS) - len(manner)
+    row = [_INSERTED] + [_ALIKE / (len(manner) - 1) if each in manner else _OTHER / others for each in _SYMBOLS]
+    row[1 + _SYMBOLS.index(phone)] = _HEARD
+    return np.array(row, dtype=np.float32)
 
 
 @cache
-def _loop() -> Any:
-    from pocketsphinx import Decoder, get_model_path
+def _silence() -> np.ndarray:
+    return np.array([1 - _DELETED] + [_DELETED / len(_SYMBOLS)] * len(_SYMBOLS), dtype=np.float32)
+
+
+@cache
+def _decoder() -> Any:
+    from pocketsphinx import Decoder, get_model_path  # type: ignore[import-untyped]
 
     phones = get_model_path("en-us/en-us-phone.lm.bin")
     return Decoder(lm=None, allphone=phones, lw=2.0, beam=1e-10, pbeam=1e-10, loglevel="FATAL")

@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from collection import manifest, past_releases, tombstones, voiceprints
-from collection.intake import REGISTER, ROSTER, Intake
+from collection.intake import RATINGS, RECORDINGS, REGISTER, ROSTER, Intake
 from collection.keys import Key
 from collection.ledger import read as read_splits
 from collection.naming import ledger_id
@@ -26,7 +26,6 @@ from collection.past_releases import Past
 from collection.register import ConsentRecord, Event, read_register, write_register
 from collection.tombstones import Kind
 
-RECORDINGS, RATINGS = "recordings.jsonl", "ratings.jsonl"
 Line = dict[str, Any]
 Step = tuple[str, Callable[[], object]]
 """What a step is about, in a word, and the function that does it."""

@@ -29,7 +29,10 @@ from collection.pipeline import Context, RecordingResult, Task, process
 from collection.release import arrow_schema
 from collection.schema import SCHEMA_VERSION, ConsentGrant, Seconds, Speaker, to_row
 
-_MARKER = "parlure-work"
+MARKER = "parlure-work"
+"""File that tells a work folder from somebody else's."""
+LOCK = "lock"
+"""File that a build holds locked while it writes."""
 _SUMMARY = b"parlure"
 _EMPTY = sha256(b"").hexdigest()
 
@@ -64,9 +67,14 @@ class Stored:
     review: dict[str, str]
 
 
+def beside(release: Path) -> Path:
+    """Return where the work folder of a release lies."""
+    return release.with_name(f"{release.name}.work")
+
+
 def open_folder(folder: Path) -> Path:
     """Create or reopen a work folder and return the place of its work files; a folder of someone else's is refused."""
-    marker = folder / _MARKER
+    marker = folder / MARKER
     if folder.exists() and any(folder.iterdir()) and not marker.exists():
         raise ReleaseError(
             f"{folder} is needed as a work folder and holds something else: move it, or choose another out."
@@ -79,13 +87,13 @@ def open_folder(folder: Path) -> Path:
 
 def close_folder(folder: Path) -> None:
     """Remove a work folder, its marker last; what is not a work folder stays."""
-    if (folder / _MARKER).exists():
+    if (folder / MARKER).exists():
         for path in sorted(folder.iterdir()):
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != _MARKER:
+            elif path.name != MARKER:
                 path.unlink()
-        (folder / _MARKER).unlink()
+        (folder / MARKER).unlink()
         folder.rmdir()
 
 

@@ -1,17 +1,19 @@
 """What a class recording lets through and loses: simulated classes of real voices, against their exact truth.
 
     python -m eval.attribution corpus=../shared/corpora/speechocean762 out=runs/attribution
-    python -m eval.attribution corpus=CORPUS out=OUT classes.scorer=training.prompt_scorer:scorer classes.model=MODEL
+    python -m eval.attribution corpus=CORPUS out=OUT classes.listener=training.listener:listener classes.model=MODEL \\
+        key=$HOME/parlure.key
 
 Half of each class is enrolled and consents, half does not, nor does the teacher. A threshold is chosen on development
-speakers; figures are of other, held-out speakers, children and adults apart. Writes one file a session (a stopped run
-goes on), then ``metrics.json`` with the trade-off curve.
+speakers; figures are of other, held-out speakers, children and adults apart. With a model, development speakers are
+those it learned from: held-out voices are new to it too. Writes one file a session (a stopped run goes on), then
+``metrics.json`` with the trade-off curve.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,20 @@ from rich.table import Table
 
 from collection import audio, class_recording, manifest, reading_order, voice_encoder
 from collection.class_recording import ClassConfig, Heard
-from collection.class_session import Session, SessionConfig, Voice, make_session, trimmed
+from collection.class_session import Session, SessionConfig, Voice, make_session
 from collection.cli import console, existing, progress, run_verb
+from collection.errors import ConfigError
 from collection.importers import speechocean762
-from collection.segment import SegmentConfig, Segmenter
+from collection.keys import Key, read_key
+from collection.naming import naming
+from collection.segment import Interval, SegmentConfig, Segmenter, cut
 from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
+from training import lineage
 
 DEVELOPMENT, HELD_OUT = "development", "held-out"
 GROUPS = ("children", "adults")
+_FREE = ("out", "corpus", "sessions", "snr_db", "leak", "key")
+"""Settings that change no session that is done."""
 ADULT = 16
 """Years; the corpus has nobody of 16 to 18."""
 
@@ -57,26 +65,52 @@ class AttributionEvalConfig:
     """How it is read; its threshold is the default operating point."""
     segment: SegmentConfig = field(default_factory=SegmentConfig)
     """How speech is found."""
+    key: str | None = None
+    """Key file of the release that ``classes.model`` learned from: it tells which speakers those were."""
     seed: int = 0
-    """Chooses the speakers' halves and the classes."""
+    """Chooses the classes and, without a model, the speakers' halves."""
 
 
-def halves(ages: dict[str, int], seed: int) -> dict[tuple[str, str], list[str]]:
-    """Return speakers by (half, age group): every second one of each group, in a drawn order, is held out."""
+def halves(ages: Mapping[str, int], known: Container[str], seed: int) -> dict[tuple[str, str], list[str]]:
+    """Return speakers by (half, age group): those ``known`` to the model are for development, the others held out.
+
+    With nobody known, every second one of each group, in a drawn order, is held out.
+    """
     rng = np.random.default_rng(seed)
     found = {}
     for group in GROUPS:
         theirs = sorted(name for name, age in ages.items() if (age >= ADULT) == (group == "adults"))
         order = [theirs[at] for at in rng.permutation(len(theirs))]
-        found[DEVELOPMENT, group], found[HELD_OUT, group] = order[::2], order[1::2]
+        learned = [name for name in order if name in known]
+        found[DEVELOPMENT, group] = learned or order[::2]
+        found[HELD_OUT, group] = [name for name in order if name not in found[DEVELOPMENT, group]]
     return found
+
+
+def learned_from(model: Path, key: Key, source: str, speakers: Iterable[str]) -> frozenset[str]:
+    """Return the speakers of a corpus that a checkpoint learned from; raises ``ConfigError`` when it is none."""
+    names = {
+        naming(key, release.name, source).speaker(speaker): (speaker, release)
+        for release in lineage.read(model).releases
+        for speaker in speakers
+    }
+    known = frozenset(speaker for name, (speaker, release) in names.items() if name in release.speakers)
+    if not known:
+        raise ConfigError(f"{model} learned from nobody in this corpus under key {key.id}: give its release's key.")
+    return known
 
 
 def measure(config: AttributionEvalConfig, on_progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Play and read every session; return the figures."""
     intake = speechocean762.read(existing(config.corpus, "Corpus"))
     ages = {name: learner.age or 0 for name, learner in intake.learners.items()}
-    speakers = halves(ages, config.seed)
+    known: frozenset[str] = frozenset()
+    if config.classes.model is not None:
+        if config.key is None:
+            raise ConfigError("key=… is needed: the key file of the release that classes.model learned from.")
+        key = read_key(existing(config.key, "Key file"))
+        known = learned_from(existing(config.classes.model, "Model"), key, intake.source, ages)
+    speakers = halves(ages, known, config.seed)
     paths: dict[str, list[tuple[str, Path]]] = {}
     for recording in intake.recordings:
         paths.setdefault(recording.learner_id, []).append((recording.prompts[0].lower(), recording.path))
@@ -86,15 +120,14 @@ def measure(config: AttributionEvalConfig, on_progress: Callable[[int, int], Non
         for half, group in speakers
         for snr in config.snr_db
     ]
-    settings = manifest.fingerprint({**asdict(config), "out": None, "corpus": None, "sessions": None, "leak": None})[
-        :12
-    ]
-    segmenter = Segmenter(config.segment)
+    same = {name: value for name, value in asdict(config).items() if name not in _FREE}
+    settings = manifest.fingerprint([same, manifest.code_version()])[:12]
+    segmenter, closely = Segmenter(config.segment), Segmenter(replace(config.segment, padding=0.0))
     results: dict[tuple[str, str, float], list[Result]] = {}
     for done, (half, group, snr, number) in enumerate(plan, start=1):
         path = Path(config.out) / "sessions" / f"{half}-{group}-{snr:g}dB-{number}-{settings}.json"
         if not path.exists():
-            session = _session(config, speakers, half, group, snr, number, paths)
+            session = _session(config, speakers, half, group, snr, number, paths, closely)
             heard = _listen(session, segmenter, config)
             manifest.atomic_write(path, json.dumps(asdict(judge(session, heard))))
         saved = json.loads(path.read_text("utf-8"))
@@ -112,15 +145,13 @@ def _session(
     snr: float,
     number: int,
     paths: dict[str, list[tuple[str, Path]]],
+    segmenter: Segmenter,
 ) -> Session:
     rng = np.random.default_rng([config.seed, number, GROUPS.index(group), half == HELD_OUT])
     pupils = [str(name) for name in rng.choice(speakers[half, group], config.pupils, replace=False)]
     adults = [name for name in speakers[half, "adults"] if name not in pupils]
     teacher = adults[int(rng.integers(len(adults)))]
-    said = {
-        name: Voice(name, tuple((text, trimmed(audio.decode(path).samples)) for text, path in paths[name]))
-        for name in (*pupils, teacher)
-    }
+    said = {name: _voice(name, paths[name], segmenter) for name in (*pupils, teacher)}
     enrolled = config.pupils // 2
     return make_session(
         [said[name] for name in pupils[:enrolled]],
@@ -129,6 +160,16 @@ def _session(
         replace(config.session, snr_db=snr),
         number,
     )
+
+
+def _voice(name: str, paths: Sequence[tuple[str, Path]], segmenter: Segmenter) -> Voice:
+    """Return a speaker's utterances from the first speech in each to the last; one without speech is left out."""
+    said = []
+    for text, path in paths:
+        samples = audio.decode(path).samples
+        if speech := segmenter.intervals(samples):
+            said.append((text, cut(samples, Interval(speech[0].start, speech[-1].end))))
+    return Voice(name, tuple(said))
 
 
 def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfig) -> list[Heard]:
@@ -143,7 +184,7 @@ def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfi
         speechocean762.LANGUAGE,
         dict(zip(session.enrolments, prints, strict=True)),
         voice_encoder.embed_many,
-        reading_order.load(config.classes.scorer, config.classes.model),
+        reading_order.load(config.classes.listener, config.classes.model),
         open_door,
     )
 

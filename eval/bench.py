@@ -28,7 +28,7 @@ from rich.table import Table
 from collection import audio, cli, keys, quality, sandbox
 from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
-from collection.segment import SegmentConfig, Segmenter
+from collection.segment import SegmentConfig, Segmenter, cut
 from eval import scaling
 from eval.errors import BenchError
 
@@ -113,9 +113,9 @@ def segmentation(corpus: Path, hours: float, scratch: Path) -> Speed:
     def whole() -> None:
         samples = audio.decode(path, limits).samples
         for interval in segmenter.intervals(samples):
-            cut = samples[round(interval.start * SAMPLE_RATE) : round(interval.end * SAMPLE_RATE)]
-            quality.judge(quality.measure(cut), quality.QualityPolicy())
-            audio.encode_flac(cut)
+            piece = cut(samples, interval)
+            quality.judge(quality.measure(piece), quality.QualityPolicy())
+            audio.encode_flac(piece)
 
     alone()  # the first pass pays for compilation, whichever it is
     baseline = _cpu_seconds(alone)

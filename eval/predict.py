@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from collection.audio import decode_flac
-from collection.consent import may_use
 from collection.release import Release
-from collection.schema import Phone, Purpose, Split, read_grant
+from collection.schema import Phone, Split
 from eval import predictions
 from eval.predictions import PhonePrediction, Predictions, UtterancePrediction
+from eval.speakers import why_left_out
 from training.assess import Assessor
 from training.assessment import Assessment
 
@@ -48,13 +48,8 @@ def select(release: Release, split: str, on: date, inventory: Container[str], li
     gone = release.count_withdrawn(split)
     left: Counter[str] = Counter({"withdrawn": gone} if gone else {})
     for row in release.rows(Split(split), columns=["utterance_id", "speaker_id", "phones", "consent"]):
-        symbols = [phone["canonical"] for phone in row["phones"]]
-        if not may_use(read_grant(row["consent"]), Purpose.EVALUATION, on):
-            left["no_consent_for_evaluation"] += 1
-        elif not symbols:
-            left["no_phones"] += 1
-        elif any(symbol not in inventory for symbol in symbols):
-            left["phone_outside_the_models_inventory"] += 1
+        if reason := why_left_out(row, on, inventory):
+            left[reason] += 1
         elif limit is not None and len(kept) >= limit:
             left["beyond_limit"] += 1
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -48,6 +48,18 @@ class Chosen:
                         yield sorted(pending.pop(speaker), key=lambda row: str(row["utterance_id"]))
 
 
+def why_left_out(row: Mapping[str, Any], on: date, inventory: Container[str] | None) -> str | None:
+    """Return why a row may not be used for evaluation on a day, or cannot be with an ``inventory`` of phones."""
+    symbols = [phone["canonical"] for phone in row["phones"]]
+    if not may_use(read_grant(row["consent"]), Purpose.EVALUATION, on):
+        return "no_consent_for_evaluation"
+    if inventory is None:
+        return None
+    if not symbols:
+        return "no_phones"
+    return None if all(symbol in inventory for symbol in symbols) else "phone_outside_the_models_inventory"
+
+
 def choose(release: Release, splits: Sequence[str], on: date, most: int, inventory: Container[str] | None) -> Chosen:
     """Choose at most ``most`` utterances a speaker, the first by pseudonym, which is no order of time or content.
 
@@ -57,14 +69,11 @@ def choose(release: Release, splits: Sequence[str], on: date, most: int, invento
     left: Counter[str] = Counter()
     present = tuple(split for split in splits if Split(split) in release.files)
     for split in present:
+        if gone := release.count_withdrawn(split):
+            left["withdrawn"] += gone
         for row in release.rows(split, columns=["utterance_id", "speaker_id", "phones", "consent"]):
-            symbols = [phone["canonical"] for phone in row["phones"]]
-            if not may_use(read_grant(row["consent"]), Purpose.EVALUATION, on):
-                left["no_consent_for_evaluation"] += 1
-            elif inventory is not None and not symbols:
-                left["no_phones"] += 1
-            elif inventory is not None and any(symbol not in inventory for symbol in symbols):
-                left["phone_outside_the_models_inventory"] += 1
+            if reason := why_left_out(row, on, inventory):
+                left[reason] += 1
             else:
                 found[row["speaker_id"]].append(row["utterance_id"])
     chosen = {}

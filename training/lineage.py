@@ -24,17 +24,19 @@ from rich.table import Table
 
 from collection import cli, manifest, withdrawn
 from collection.consent import today
+from collection.past_releases import LINEAGE as NAME
 from collection.release import Release
 from training.errors import ModelError
 
-NAME = "lineage.json"
 RUN = "run.json"
 """What a run notes about itself when it begins: its identity and the SHA-256 of its release's manifest."""
 DUTY = (
     "This model learned from the speakers listed in speakers, who have withdrawn. Stop using it, train again on the "
     "next release, and delete its weights with everything exported or fine-tuned from them."
 )
-_UNFINISHED_WORK = (".cache", "checkpoints")
+CACHE = ".cache"
+CHECKPOINTS = "checkpoints"
+"""Folders of a run that go when it is finished."""
 
 
 class WithdrawnWarning(UserWarning):
@@ -133,7 +135,7 @@ def descendants(
 def mark(found: Descendant, gone: frozenset[str], on: date) -> bool:
     """Mark a checkpoint that learned from someone ``gone``, or clear an unfinished run; return whether it had to be."""
     if not found.finished:
-        kept = [found.folder / name for name in _UNFINISHED_WORK if (found.folder / name).exists()]
+        kept = [found.folder / name for name in (CACHE, CHECKPOINTS) if (found.folder / name).exists()]
         for folder in kept:
             shutil.rmtree(folder)
         return bool(kept)

@@ -19,8 +19,6 @@ from training.dataset import SplitData
 from training.model import PhoneModel
 
 MODEL = "model"
-CACHE = ".cache"
-CHECKPOINTS = "checkpoints"
 
 
 def finish(
@@ -66,8 +64,8 @@ def finish(
 
 def tidy(out: Path) -> None:
     """Remove what only the run needed: a voice that is withdrawn must not linger there."""
-    shutil.rmtree(out / CACHE, ignore_errors=True)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(out / lineage.CACHE, ignore_errors=True)
+    shutil.rmtree(out / lineage.CHECKPOINTS, ignore_errors=True)
 
 
 def _portable(config: TrainConfig) -> dict[str, Any]:

@@ -26,8 +26,9 @@ from training.collate import Collator, sample
 from training.config import Precision, TrainConfig
 from training.dataset import Examples, SplitData, keep_only, read_split, shortest_share
 from training.errors import ModelError
+from training.lineage import CACHE, CHECKPOINTS
 from training.model import PhoneModel, measure_states
-from training.run_folder import CACHE, CHECKPOINTS, MODEL
+from training.run_folder import MODEL
 from training.states import StoredStates, store_states
 
 NOT_THE_RESULT = ("out", "workers", "threads", "report_to", "save_every")

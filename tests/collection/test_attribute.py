@@ -67,12 +67,6 @@ def test_speech_is_cut_where_the_speaker_changes_and_nowhere_else() -> None:
     assert attribute.split(ANNA[None], [10.0], Interval(10.0, 11.0), MEAN, 0.05) == [Interval(10.0, 11.0)]
 
 
-def test_windows_of_an_interval_lie_in_it_and_a_short_one_gets_the_nearest() -> None:
-    starts = [0.0, 0.8, 1.6, 2.4]
-    assert attribute.inside(starts, Interval(0.0, 2.0)) == [0, 1]
-    assert attribute.inside(starts, Interval(2.9, 3.1)) == [3]
-
-
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError):
         AttributionConfig(weakest_weight=-1.0)

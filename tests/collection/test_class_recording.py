@@ -19,11 +19,11 @@ from collection.errors import IntakeError, KeyFileError, ReleaseError
 from collection.intake import CLASS, read_intake, write_intake
 from collection.keys import create_key, read_key
 from collection.phones import transcribe
-from collection.reading_order import OrderConfig
+from collection.reading_order import Posteriors, spell
 from collection.segment import Interval
 from collection.voiceprints import Voiceprint
 from collection.voices import Synthesiser, Voice
-from tests.collection.class_scorer import PEAKS
+from tests.collection.class_listener import PEAKS, joined, posteriors
 from tests.factories import noise
 from tests.intakes import ON, Class, files, make_class
 
@@ -31,7 +31,6 @@ RATE = 16_000
 PROMPTS = tuple(PEAKS)
 READERS = ("pupil-0", "pupil-1", "pupil-2", None)
 DIRECTIONS = np.eye(256, dtype=np.float32)
-ORDER = OrderConfig(slowest=1.0)
 
 
 def class_of(tmp_path: Path, recorded_on: date | None = date(2094, 10, 6)) -> Class:
@@ -69,7 +68,7 @@ def enrol(made: Class, *learners: str) -> None:
 
 
 def built(made: Class, tmp_path: Path, threshold: float) -> Report:
-    classes = ClassConfig(scorer="tests.collection.class_scorer:scorer", order=ORDER)
+    classes = ClassConfig(listener="tests.collection.class_listener:listener")
     classes.attribution.threshold, classes.attribution.margin = threshold, -2.0
     classes.attribution.change = -1.0
     config = BuildConfig(
@@ -94,21 +93,21 @@ def listened(prints: dict[str, np.ndarray], threshold: float) -> list[class_reco
     def embed(cuts: list[np.ndarray]) -> np.ndarray:
         return np.stack([DIRECTIONS[round(10 * float(np.median(cut)))] for cut in cuts])
 
-    def score(samples: np.ndarray, prompts: list[str], language: str) -> list[float]:
-        said = {0.1: "one two three four", 0.2: "five six seven"}[round(float(np.median(samples)), 1)]
-        return [2.0 if prompt == said else -2.0 for prompt in prompts]
+    def listen(samples: np.ndarray, intervals: list[Interval], language: str) -> Posteriors:
+        return joined([posteriors(*each) for each in zip(spell(said, language), intervals, strict=True)])
 
-    config = ClassConfig(order=ORDER)
+    said = ("one two three four", "five six seven")
+    config = ClassConfig()
     config.attribution.threshold = threshold
     return class_recording.listen(
         sound,
         [Interval(0.0, 3.0), Interval(6.0, 9.0)],
-        ("one two three four", "five six seven"),
+        said,
         ("anna", "ben"),
         "en-US",
         prints,
         embed,
-        score,
+        listen,
         config,
     )
 

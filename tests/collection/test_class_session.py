@@ -15,7 +15,6 @@ from collection.class_session import (
     make_session,
     room_response,
     seconds_within,
-    trimmed,
 )
 from tests.factories import vowel
 
@@ -93,8 +92,3 @@ def test_an_echo_fades_by_60_db_and_has_its_level() -> None:
     echo = response[1:]
     assert 10 * np.log10(1 / np.sum(echo**2)) == pytest.approx(6.0, abs=0.01)
     assert np.mean(echo[-400:] ** 2) < 1e-5 * np.mean(echo[400:800] ** 2)
-
-
-def test_silence_around_speech_is_trimmed() -> None:
-    sound = np.concatenate([np.zeros(RATE, np.float32), vowel(1.0), np.zeros(RATE, np.float32)])
-    assert len(trimmed(sound)) == pytest.approx(RATE, abs=400)

@@ -73,6 +73,6 @@ def test_an_interval_holds_the_figure_and_is_the_same_each_time() -> None:
 
 def test_halves_share_no_speaker_and_part_children_from_adults() -> None:
     ages = {f"s{number}": 8 + number for number in range(20)}
-    found = halves(ages, 0)
+    found = halves(ages, (), 0)
     assert sorted(name for names in found.values() for name in names) == sorted(ages)
     assert all(ages[name] < 16 for half in ("development", "held-out") for name in found[half, "children"])
