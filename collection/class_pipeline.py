@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collection import audio, class_recording, reading_order, voice_encoder, voiceprints
+from collection import audio, class_recording, listening, voice_encoder, voiceprints
 from collection.admission import Admission, held_when_recorded
 from collection.class_recording import Enrolled
 from collection.consent import ConsentPolicy, ConsentRecord, may_use
@@ -78,7 +78,7 @@ def process_class(task: Task, context: Context) -> RecordingResult:
         recording.language,
         {learner: each.vector for learner, each in enrolled.items()},
         voice_encoder.embed_many,
-        reading_order.load(context.classes.listener, context.classes.model),
+        listening.load(context.classes.listener, context.classes.model),
         context.classes,
     )
     drops[class_recording.NOT_HEARD] += len(theirs) - len(heard)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from collection import attribute, reading_order
 from collection.attribute import AttributionConfig, Nobody, Vectors
-from collection.reading_order import Listener, OrderConfig
+from collection.listening import Listener, spell
+from collection.reading_order import OrderConfig
 from collection.schema import ConsentGrant
 from collection.segment import Interval, cut
 
@@ -91,7 +92,7 @@ def listen(
     heard = listener(samples, intervals, language)
     readings = [
         (reading, reader)
-        for reading in reading_order.follow(heard, reading_order.spell(prompts, language), pieces, config.order)
+        for reading in reading_order.follow(heard, spell(prompts, language), pieces, config.order)
         if (reader := readers[reading.prompt]) is not None and reader in prints
     ]
     names = list(prints)

@@ -49,8 +49,10 @@ def relative(log_probs: Floats, floor: float) -> Floats:
     return np.asarray(raised - raised.max(axis=1, keepdims=True), dtype=np.float32)
 
 
-def search(table: Floats, broken: npt.NDArray[np.bool_], texts: Sequence[Text], gain: float) -> list[Occurrence]:
-    """Return the occurrences with the highest total score that keep the order of the list; a text may come again.
+def search(
+    table: Floats, broken: npt.NDArray[np.bool_], texts: Sequence[Text], gain: float, again: bool = True
+) -> list[Occurrence]:
+    """Return the occurrences with the highest total score that keep the order of the list, each once or ``again``.
 
     ``table`` (T, V) comes from ``relative``. Where ``broken`` (T,), no text goes on from the frame before. Each phone
     counts ``gain`` for its text: what scores 0 or less in all is left to the filler. An empty text does not occur.
@@ -62,9 +64,12 @@ def search(table: Floats, broken: npt.NDArray[np.bool_], texts: Sequence[Text], 
     for at, row in enumerate(table):
         if broken[at]:
             lattice.clear()
-        # A text is entered from the best way to have read it, one before it, or nothing.
+        # A text is entered from the best way to have read it (again), one before it, or nothing.
         ahead = np.maximum.accumulate(best)
         source = np.maximum.accumulate(np.where(best >= ahead, np.arange(len(best)), 0))
+        if not again:
+            ahead, source = np.roll(ahead, 1), np.roll(source, 1)
+            ahead[:1] = _NEVER
         lattice.advance(row, at, np.maximum(ahead, 0), np.where(ahead > 0, latest[source], _START))
         for text in np.flatnonzero(lattice.out > np.maximum(best, 0)).tolist():
             first, before = lattice.origin(text)

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from collection import audio, phones, prompts, quality, redact, voice
+from collection import audio, listening, phones, prompts, quality, redact, voice, word_times
 from collection.audio import AudioLimits
 from collection.class_recording import ClassConfig, Enrolled
 from collection.consent import may_use
@@ -25,7 +25,7 @@ from collection.personal_data import Span
 from collection.phones import PhoneError
 from collection.pseudonymise import device_kind
 from collection.quality import QualityPolicy
-from collection.redact import Aligner, Reading, RedactionConfig, Redactor
+from collection.redact import Reading, RedactionConfig, Redactor
 from collection.schema import (
     SAMPLE_RATE,
     ConsentGrant,
@@ -67,8 +67,6 @@ class Context:
     names: tuple[str, ...] = field(default=(), repr=False)
     """Names on the roster, looked for in texts."""
     schools: tuple[str, ...] = field(default=(), repr=False)
-    align: Aligner | None = None
-    """Finds words in the sound where nobody gave their times; without it readings with personal data are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +227,10 @@ def _redacted(reading: Reading, recording: Recording, context: Context) -> Readi
         # Experts' times count from a start that our cut has moved.
         untimed = tuple(replace(word, start=None, end=None) for word in reading.words)
         reading = replace(reading, words=untimed)
-    return redact.redact_reading(reading, spans, recording.language, context.align)
+    align = None
+    if context.redaction.listener is not None:
+        align = partial(word_times.align, listening.load(context.redaction.listener, context.redaction.model))
+    return redact.redact_reading(reading, spans, recording.language, align)
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from collection import cli, manifest, privacy_figures, release_names, tombstones, voice, work
+from collection import cli, listening, manifest, privacy_figures, release_names, tombstones, voice, work
 from collection.admission import Admission, admit, describe, held_when_recorded
 from collection.assemble import People
 from collection.class_pipeline import NO_GRANT, who_is_enrolled
@@ -121,6 +121,8 @@ def gather(config: BuildConfig) -> Inputs:
     intake = read_source(config.importer, root)
     if config.redaction.enabled:
         check_installed({recording.language for recording in intake.recordings}, config.redaction)
+        if config.redaction.listener is not None:
+            listening.load(config.redaction.listener, config.redaction.model)
     return Inputs(
         key=key,
         root=root,

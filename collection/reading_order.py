@@ -7,43 +7,17 @@ was read in part, is told by its margin: nothing is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pkgutil import resolve_name
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from collection import list_search
 from collection.errors import ConfigError
 from collection.list_search import Floats, Occurrence
-from collection.phones import PhoneError, transcribe
+from collection.listening import Posteriors
 from collection.schema import Seconds
 from collection.segment import Interval
-
-Samples = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Posteriors:
-    """What is heard in the speech of a recording: natural log probabilities (T, V) of frames that begin at ``starts``.
-
-    Column 0 is the blank of CTC, column i the phone ``symbols[i - 1]``; ``starts`` (T,) are seconds of the recording,
-    and a frame lasts ``step`` seconds.
-    """
-
-    log_probs: Floats = field(repr=False)
-    starts: npt.NDArray[np.float64] = field(repr=False)
-    step: Seconds
-    symbols: tuple[str, ...]
-    least_margin: float
-    """Odds a phone by which a prompt must beat what else may have been said, for so reliable a listener; closer calls
-    are left to a person."""
-
-
-Listener = Callable[[Samples, Sequence[Interval], str], Posteriors]
-"""Samples (n,) at 16 kHz, the intervals of speech in them and their BCP 47 language in. Raises ``ConfigError`` for a
-language it does not know."""
 
 
 @dataclass
@@ -77,27 +51,6 @@ class Reading:
     margin: float
 
 
-def load(listener: str, model: str | None) -> Listener:
-    """Return the listener that ``module:function`` makes of ``model``; raises ``ConfigError`` when there is none."""
-    try:
-        made: Listener = resolve_name(listener)(model)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"listener={listener} cannot be loaded ({error}): name it module:function.") from None
-    return made
-
-
-def spell(prompts: Sequence[str], language: str) -> list[tuple[str, ...]]:
-    """Return the canonical phones of each prompt; none where a word has no pronunciation."""
-    return [_spell(prompt, language) for prompt in prompts]
-
-
-def _spell(prompt: str, language: str) -> tuple[str, ...]:
-    try:
-        return tuple(phone for word in transcribe(prompt, language) for phone in word.canonical)
-    except PhoneError:
-        return ()
-
-
 def follow(
     heard: Posteriors, prompts: Sequence[Sequence[str]], speech: Sequence[Interval], config: OrderConfig
 ) -> list[Reading]:
@@ -107,9 +60,7 @@ def follow(
     is sorted and disjoint; one piece is taken to be of one voice. Readings whose ``margin`` is below the listener's
     ``least_margin`` are returned too: the caller leaves them to a person.
     """
-    column = {symbol: at for at, symbol in enumerate(heard.symbols, start=1)}
-    texts = [[column.get(phone, 0) for phone in phones] for phones in prompts]
-    texts = [text if 0 not in text else [] for text in texts]
+    texts = [heard.columns(phones) for phones in prompts]
     table = list_search.relative(heard.log_probs, config.floor)
     broken = np.diff(heard.starts, prepend=heard.starts[:1]) > config.longest_pause + heard.step
     found = list_search.search(table, broken, texts, config.phone_gain)

@@ -40,6 +40,11 @@ class RedactionConfig:
     """Drop or silence readings whose text holds personal data; off, texts are released as they are."""
     entities: bool = True
     """Look for names off the roster too: announced ones (Mrs ..., my name is ...) and, in French, by a model."""
+    listener: str | None = None
+    """What finds the words in the sound where nobody gave their times, ``module:function``, such as
+    training.listener:listener; without it such readings are dropped."""
+    model: str | None = None
+    """Checkpoint folder for the listener."""
     similarity: float = 0.8
     """From 0 to 1: how much a word must sound and look like a roster name to be taken for it. Lower finds more."""
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from collection.errors import ConfigError
+from collection.listening import Listener, Posteriors, Samples
 from collection.phones import ARPABET
-from collection.reading_order import Listener, Posteriors, Samples
 from collection.segment import Interval, cut
 
 _SYMBOLS = ARPABET.symbols

@@ -55,6 +55,9 @@ class WithdrawConfig:
     """Opaque id, in the register, of who withdrew; needed when the register knows several, or none, of them."""
     destroy: bool = False
     """Destroy these copies of past releases too, with everybody's rows; their manifests stay."""
+    destroy_classes: bool = False
+    """Destroy the recordings of whole classes they read in too, with everybody's voices. Afterwards nobody can tell
+    which recordings these were: it is now or never."""
     split_ledger: str | None = None
     """As for the build; ``<key>.splits.jsonl`` when not given."""
     head: str | None = None
@@ -124,6 +127,7 @@ def _look(config: WithdrawConfig, ledger_path: Path, now: datetime) -> tuple[Vau
             past_releases.unfinished(folders),
             tuple(past_releases.past(folders, vault.key, source, learner_id, config.destroy)),
             now,
+            config.destroy_classes,
         )
         models += past_releases.models(roots, vault.key, source, learner_id)
         if found.due:
@@ -199,7 +203,7 @@ def _table(found: Withdrawal) -> Table:
     rows = {
         "sound files": len(found.sounds),
         "lines in the list of recordings": len(found.recordings),
-        "class recordings in which they become nobody, sound kept": len(found.classes),
+        "class recordings in which they become nobody, sound kept (destroy_classes=true)": len(found.classes),
         "ratings": len(found.ratings),
         "line on the roster": int(found.on_roster),
         "voiceprint": int(found.enrolled),

@@ -91,16 +91,25 @@ def find(
     unfinished: tuple[Path, ...],
     releases: tuple[Past, ...],
     now: datetime,
+    destroy_classes: bool = False,
 ) -> Withdrawal:
-    """Look for everything of a learner, and write nothing; ``event`` makes the register's event of a withdrawal."""
+    """Look for everything of a learner, and write nothing; ``event`` makes the register's event of a withdrawal.
+
+    With ``destroy_classes``, recordings of whole classes that name them as a reader go like their own.
+    """
     intake = vault.intake
     entries = vault.ledger.of(vault.subject(learner_id))
     at = entries[0].time if entries else now
     record = vault.register.get(learner_id)
     said = record is not None and any(one.at == at and not one.purposes for one in record.events)
-    theirs = [recording for recording in intake.recordings if recording.learner_id == learner_id]
+    theirs = [
+        recording
+        for recording in intake.recordings
+        if recording.learner_id == learner_id or (destroy_classes and learner_id in recording.readers)
+    ]
     own = frozenset(recording.recording_id for recording in theirs)
-    read = {one.recording_id: one.readers for one in intake.recordings if learner_id in one.readers}
+    heard_in = (one for one in intake.recordings if learner_id in one.readers and one.recording_id not in own)
+    read = {one.recording_id: one.readers for one in heard_in}
     split = ledger_id(vault.key, intake.source, learner_id)
     return Withdrawal(
         learner_id=learner_id,
@@ -149,7 +158,10 @@ def steps(found: Withdrawal, vault: Vault, now: datetime) -> Iterator[Step]:
     if found.ratings:
         yield "ratings", partial(_rewrite, root / RATINGS, partial(_without_ratings, found.ratings))
     if found.recordings or found.classes:
-        yield "list of recordings", partial(_rewrite, root / RECORDINGS, partial(_without_reader, found.learner_id))
+        yield (
+            "list of recordings",
+            partial(_rewrite, root / RECORDINGS, partial(_without_recordings, found.recordings, found.learner_id)),
+        )
     if found.on_roster:
         yield "roster", partial(_rewrite, root / ROSTER, partial(_without, "learner_id", found.learner_id))
     for partial_file in found.leftovers:
@@ -191,7 +203,9 @@ def _without_ratings(readings: Collection[tuple[str, int]], line: Line) -> Line 
     return None if (line["recording_id"], int(line["prompt_index"])) in readings else line
 
 
-def _without_reader(learner_id: str, line: Line) -> Line | None:
+def _without_recordings(recordings: Collection[str], learner_id: str, line: Line) -> Line | None:
+    if line["recording_id"] in recordings:
+        return None
     if learner_id in line.get("readers", ()):
         return {**line, "readers": [None if reader == learner_id else reader for reader in line["readers"]]}
-    return _without("learner_id", learner_id, line)
+    return line

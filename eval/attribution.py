@@ -22,7 +22,7 @@ import numpy as np
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import audio, class_recording, manifest, reading_order, voice_encoder
+from collection import audio, class_recording, listening, manifest, voice_encoder
 from collection.class_recording import ClassConfig, Heard
 from collection.class_session import Session, SessionConfig, Voice, make_session
 from collection.cli import console, existing, progress, run_verb
@@ -184,7 +184,7 @@ def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfi
         speechocean762.LANGUAGE,
         dict(zip(session.enrolments, prints, strict=True)),
         voice_encoder.embed_many,
-        reading_order.load(config.classes.listener, config.classes.model),
+        listening.load(config.classes.listener, config.classes.model),
         open_door,
     )
 

@@ -1,4 +1,4 @@
-"""What a trained phone model hears in a recording: a listener for ``collection.reading_order``."""
+"""What a trained phone model hears in a recording: a listener for ``collection.listening``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from collection.errors import ConfigError
-from collection.reading_order import Listener, Posteriors, Samples
+from collection.listening import Listener, Posteriors, Samples
 from collection.segment import Interval, cut
 from training.assess import Assessor
 from training.posteriors import PosteriorModel

@@ -18,8 +18,8 @@ from collection.config import BuildConfig
 from collection.errors import IntakeError, KeyFileError, ReleaseError
 from collection.intake import CLASS, read_intake, write_intake
 from collection.keys import create_key, read_key
+from collection.listening import Posteriors, spell
 from collection.phones import transcribe
-from collection.reading_order import Posteriors, spell
 from collection.segment import Interval
 from collection.voiceprints import Voiceprint
 from collection.voices import Synthesiser, Voice

@@ -226,9 +226,16 @@ def test_times_of_a_recording_that_is_cut_are_not_believed(sound: Path, context:
     assert process(given, replace(named, names=())).rows
     assert process(given, named).drops == {"personal_data_in_text": 1}
 
-    aligned = process(given, replace(named, align=lambda samples, words, language: [(0.0, 0.1), (0.15, 0.3)]))
-    assert aligned.rows[0].text == "see [name]"
-    assert not decode_flac(aligned.rows[0].audio)[round(0.15 * 16_000) : round(0.3 * 16_000)].any()
+    hears = RedactionConfig(listener="tests.collection.class_listener:told", model="see Zoé")
+    (aligned,) = process(given, replace(named, redaction=hears)).rows
+    assert aligned.text == "see [name]"
+    # Of four phones, heard evenly, the first two are those of "see".
+    samples = decode_flac(aligned.audio)
+    length = len(samples)
+    assert not samples[round(0.45 * length) :].any()
+    assert samples[: round(0.2 * length)].any()
+    other = replace(hears, model="we saw nobody there today")
+    assert process(given, replace(named, redaction=other)).drops == {"personal_data_in_text": 1}
 
 
 def test_a_roster_makes_other_work_files_and_is_shown_nowhere(sound: Path, context: Context) -> None:

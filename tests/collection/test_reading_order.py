@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from collection import reading_order
+from collection import listening
 from collection.errors import ConfigError
-from collection.reading_order import OrderConfig, Reading, follow, spell
+from collection.listening import spell
+from collection.reading_order import OrderConfig, Reading, follow
 from collection.segment import Interval
 from tests.collection.class_listener import MARGIN, joined, posteriors
 
@@ -113,6 +114,6 @@ def test_a_prompt_that_cannot_be_pronounced_is_not_found() -> None:
 
 def test_a_listener_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="module:function"):
-        reading_order.load("collection.nowhere:listener", None)
+        listening.load("collection.nowhere:listener", None)
     with pytest.raises(ConfigError):
         OrderConfig(phone_gain=0)

@@ -8,8 +8,9 @@ import soxr
 
 from collection import sphinx
 from collection.errors import ConfigError
+from collection.listening import spell
 from collection.phones import transcribe
-from collection.reading_order import OrderConfig, follow, spell
+from collection.reading_order import OrderConfig, follow
 from collection.segment import Interval
 from collection.voices import Synthesiser, Voice
 

@@ -374,7 +374,8 @@ def test_a_running_build_is_waited_for(copy: Class) -> None:
     assert without_locks(copy.folder.parent) == before
 
 
-def test_in_the_recording_of_a_class_they_become_nobody(copy: Class) -> None:
+def heard_in_class(copy: Class) -> None:
+    """Add the recording of a class in which two learners, and somebody else, read and were rated."""
     intake = copy.intake
     lesson = replace(intake.recordings[0], recording_id="hour", learner_id=CLASS, segmented=False)
     readers = ("pupil-0", GONE, None, GONE)
@@ -382,6 +383,10 @@ def test_in_the_recording_of_a_class_they_become_nobody(copy: Class) -> None:
     rated = {("hour", n): Annotation("hour", n, WORDS, ()) for n in range(4)}
     write_intake(copy.folder, replace(intake, recordings=(*intake.recordings, lesson), annotations=rated))
     (copy.folder / "audio" / "hour.wav").write_bytes(b"everybody")
+
+
+def test_in_the_recording_of_a_class_they_become_nobody(copy: Class) -> None:
+    heard_in_class(copy)
     (found,) = confirmed(copy).withdrawals
     assert found.classes == {"hour"}
     after = read_intake(copy.folder)
@@ -389,6 +394,19 @@ def test_in_the_recording_of_a_class_they_become_nobody(copy: Class) -> None:
     assert list(after.annotations) == [("hour", 0), ("hour", 2)]
     assert (copy.folder / "audio" / "hour.wav").read_bytes() == b"everybody"
     assert confirmed(copy).withdrawals == ()
+
+
+def test_the_recording_of_a_class_goes_whole_when_that_is_asked(copy: Class) -> None:
+    heard_in_class(copy)
+    before = read_intake(copy.folder)
+    (found,) = confirmed(copy, destroy_classes=True).withdrawals
+    assert (found.classes, "hour" in found.recordings) == (frozenset(), True)
+    after = read_intake(copy.folder)
+    assert not (copy.folder / "audio" / "hour.wav").exists()
+    kept = [one for one in before.recordings if one.learner_id not in (GONE, CLASS)]
+    assert list(after.recordings) == kept
+    assert not after.annotations
+    assert confirmed(copy, destroy_classes=True).withdrawals == ()
 
 
 def test_who_withdraws_while_a_build_runs_is_not_in_its_release(copy: Class) -> None:
