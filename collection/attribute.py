@@ -1,9 +1,10 @@
 """Whose voice is it: an enrolled, consenting learner's or nobody's. Pure; what is not sure is nobody's.
 
-A reading is believed to be its reader's when their voiceprint says so twice: over the whole reading, and in its weakest
-second and a half, where another voice talking over or taking over would show. Similarity is the cosine of speaker
-embeddings, of which the recording's own mean is taken away first, and that of the voiceprints from them: room and
-microphone shift all voices alike. Threshold and weight are measured on development speakers (docs/adr/0014).
+Three things count for a reading to be its reader's: that the whole of it is like their voiceprint; that its weakest
+second and a half is, where another voice talking over or taking over would show; and that it is more like them than
+like any other reading of the recording, whoever reads there. Similarity is the cosine of speaker embeddings, of which
+the recording's own mean is taken away first, and that of the voiceprints from them: room and microphone shift all
+voices alike. Threshold and weights are measured on development speakers (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Vectors = npt.NDArray[np.float32]
 
 WINDOW: float = 1.6
 """Seconds that one embedding hears."""
+ALIKE = 0.2
+"""Similarity that some other voice is taken to have, where few are heard: of 600 readings in full classes, every one
+had a likelier rival."""
 
 
 class Nobody(StrEnum):
@@ -36,19 +40,19 @@ class Nobody(StrEnum):
 class AttributionConfig:
     """When a voice is believed. Treat as read-only."""
 
-    threshold: float = 0.26
-    """Evidence, at most 1, from which a reading is its reader's; higher loses more readings and lets fewer
+    threshold: float = 0.22
+    """Evidence, from -3 to 2, from which a reading is its reader's; higher loses more readings and lets fewer
     unconsenting voices through (``python -m eval.attribution`` draws the curve)."""
     weakest_weight: float = 0.5
     """Weight of the weakest window beside the whole reading, whose weight is 1; the sum is divided by both."""
-    margin: float = -0.1
-    """Similarity by which the reader must be ahead of every other enrolled learner; below 0, may fall behind."""
+    vouching: float = 0.35
+    """Similarity to the voiceprint from which a reading vouches for others on its reader's lines."""
     change: float = 0.05
     """Similarity of the speech before and after a point below which the speaker is taken to have changed there."""
 
     def __post_init__(self) -> None:
-        if self.weakest_weight < 0 or not -1 <= self.threshold <= 1:
-            raise ConfigError("attribution: weakest_weight is 0 or more, and threshold lies between -1 and 1.")
+        if self.weakest_weight < 0 or not -3 <= self.threshold <= 2:
+            raise ConfigError("attribution: weakest_weight is 0 or more, and threshold lies between -3 and 2.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +82,41 @@ def split(windows: Vectors, starts: Sequence[float], interval: Interval, mean: V
     return [Interval(start, end) for start, end in pairwise(edges)]
 
 
-def decide(windows: Vectors, prints: Vectors, reader: int, mean: Vectors, config: AttributionConfig) -> Verdict:
-    """Decide whether a reading is that of the ``reader``-th of the enrolled learners.
+def decide(
+    readings: Sequence[Vectors],
+    readers: Sequence[int | None],
+    prints: Vectors,
+    mean: Vectors,
+    config: AttributionConfig,
+) -> list[Verdict | None]:
+    """Decide for each reading whether it is that of its reader; ``None`` for one of somebody who is not enrolled.
 
-    ``windows`` (w, 256) are the embeddings of the reading, ``prints`` (n, 256) the voiceprints of everyone enrolled in
-    the class, ``mean`` (256,) the mean embedding of the recording.
+    ``readings`` are the embeddings (w, 256) of every reading of the recording, and ``readers`` say which of the
+    enrolled learners is to read there. ``prints`` (n, 256) are the voiceprints of all who are enrolled, ``mean`` (256,)
+    is the mean embedding of the recording.
     """
+    if not readings:
+        return []
     voices = centred(prints, common(prints, mean))
-    whole = voices @ centred(unit(windows.mean(0)), mean)
-    weakest = float((centred(windows, mean) @ voices[reader]).min())
-    evidence = (float(whole[reader]) + config.weakest_weight * weakest) / (1 + config.weakest_weight)
-    others = np.delete(whole, reader)
-    if len(others) and float(whole[reader] - others.max()) < config.margin:
-        return Verdict(evidence, Nobody.OTHER_VOICE)
-    return Verdict(evidence, None if evidence >= config.threshold else Nobody.VOICE_UNSURE)
+    whole = centred(np.stack([unit(windows.mean(0)) for windows in readings]), mean)
+    like_print, like_reading = whole @ voices.T, whole @ whole.T
+    verdicts: list[Verdict | None] = []
+    for at, reader in enumerate(readers):
+        if reader is None:
+            verdicts.append(None)
+            continue
+        own = float(like_print[at, reader])
+        weakest = float((centred(readings[at], mean) @ voices[reader]).min())
+        others = float(np.delete(like_print[at], reader).max(initial=-1.0))
+        lines = [other for other in range(len(readers)) if readers[other] == reader and other != at]
+        vouching = [like_reading[at, line] for line in lines if like_print[line, reader] >= config.vouching]
+        elsewhere = [like_reading[at, line] for line in range(len(readers)) if readers[line] != reader]
+        ahead = max(own, *vouching) if vouching else own
+        ahead -= max(others, float(np.max(elsewhere, initial=-1.0)), ALIKE)
+        evidence = (own + config.weakest_weight * weakest) / (1 + config.weakest_weight) + ahead
+        reason = Nobody.OTHER_VOICE if others > own else Nobody.VOICE_UNSURE
+        verdicts.append(Verdict(evidence, None if evidence >= config.threshold else reason))
+    return verdicts
 
 
 def common(prints: Vectors, mean: Vectors) -> Vectors:

@@ -90,17 +90,20 @@ def listen(
         for piece in attribute.split(each, [window.start for window in part], interval, mean, config.attribution.change)
     ]
     heard = listener(samples, intervals, language)
-    readings = [
-        (reading, reader)
-        for reading in reading_order.follow(heard, spell(prompts, language), pieces, config.order)
-        if (reader := readers[reading.prompt]) is not None and reader in prints
-    ]
-    names = list(prints)
-    voices = attribute.unit(np.stack([prints[name] for name in names]))
-    own = _embed_all(samples, [_windows(reading.interval) for reading, _ in readings], embed)
+    readings = reading_order.follow(heard, spell(prompts, language), pieces, config.order)
+    numbers = {name: number for number, name in enumerate(prints)}
+    voices = attribute.unit(np.stack(list(prints.values())))
+    verdicts = attribute.decide(
+        _embed_all(samples, [_windows(reading.interval) for reading in readings], embed),
+        [numbers.get(readers[reading.prompt] or "") for reading in readings],
+        voices,
+        mean,
+        config.attribution,
+    )
     found = []
-    for (reading, reader), each in zip(readings, own, strict=True):
-        verdict = attribute.decide(each, voices, names.index(reader), mean, config.attribution)
+    for reading, verdict in zip(readings, verdicts, strict=True):
+        if verdict is None:
+            continue
         unsure = PROMPT_UNSURE if reading.margin < heard.least_margin else None
         reason = verdict.reason.value if verdict.reason else unsure
         found.append(Heard(reading.prompt, reading.interval, verdict.evidence, reason))

@@ -174,7 +174,7 @@ def _voice(name: str, paths: Sequence[tuple[str, Path]], segmenter: Segmenter) -
 
 def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfig) -> list[Heard]:
     """Read a session without a threshold, so that the curve can be drawn."""
-    open_door = replace(config.classes, attribution=replace(config.classes.attribution, threshold=-1.0))
+    open_door = replace(config.classes, attribution=replace(config.classes.attribution, threshold=-3.0))
     prints = voice_encoder.embed_many(list(session.enrolments.values()))
     return class_recording.listen(
         session.samples,
@@ -201,7 +201,7 @@ def figures(config: AttributionEvalConfig, results: dict[tuple[str, str, float],
             for figure in ("unconsented_kept", "consented_kept"):
                 row[f"{figure}_95"] = interval(of, threshold, figure)
             found["figures"].append(row)
-        curve = [{"threshold": float(mark), **rates(of, mark)} for mark in np.round(np.arange(0.0, 0.71, 0.05), 2)]
+        curve = [{"threshold": float(mark), **rates(of, mark)} for mark in np.round(np.arange(-0.2, 0.81, 0.05), 2)]
         found["curve"].append({"speakers": name, "points": curve})
     return found
 
