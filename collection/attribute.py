@@ -109,7 +109,7 @@ def decide(
         weakest = float((centred(readings[at], mean) @ voices[reader]).min())
         others = float(np.delete(like_print[at], reader).max(initial=-1.0))
         lines = [other for other in range(len(readers)) if readers[other] == reader and other != at]
-        vouching = [like_reading[at, line] for line in lines if like_print[line, reader] >= config.vouching]
+        vouching = [float(like_reading[at, line]) for line in lines if like_print[line, reader] >= config.vouching]
         elsewhere = [like_reading[at, line] for line in range(len(readers)) if readers[line] != reader]
         ahead = max(own, *vouching) if vouching else own
         ahead -= max(others, float(np.max(elsewhere, initial=-1.0)), ALIKE)

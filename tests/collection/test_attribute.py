@@ -65,6 +65,7 @@ def test_a_sure_reading_vouches_for_others_on_the_same_lines_and_an_unsure_one_d
     assert alone is not None
     assert vouched is not None
     assert vouched.evidence > alone.evidence + 0.3
+    assert type(vouched.evidence) is float  # what figures are written as JSON
     assert unvouched == alone
 
 

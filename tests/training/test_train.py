@@ -91,6 +91,18 @@ def test_a_second_run_does_nothing_and_another_configuration_is_refused(undistur
     assert {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*")} == before
 
 
+def test_two_processes_learn_one_model(release: Release, tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = run([*torchrun, *command(release, tmp_path / "run", "optim.max_steps=3")[1:]])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Model: ") == 1
+    facts = manifest.read(tmp_path / "run")
+    assert facts is not None
+    # 24 utterances, 4 a process and step: three steps see each of them once.
+    assert facts["history"][-1]["epoch"] == 1
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "run").values())
+
+
 def test_runs_killed_at_random_moments_end_in_the_same_weights(
     undisturbed: Path, release: Release, tmp_path: Path
 ) -> None:
