@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from collection import cli, ledger, manifest, release_names, runner, tombstones, work
+from collection import cli, ledger, manifest, release_names, runner, tombstones, work, work_folder
 from collection.assemble import CONSENT_CAME_LATE, Tally, assemble, in_full, inventories, settle
 from collection.columns import Fate, declaration
 from collection.config import BuildConfig
@@ -67,18 +67,18 @@ def build(config: BuildConfig, on_progress: OnProgress | None = None) -> Report:
     inputs = gather(config)
     if inputs.out.exists() and any(inputs.out.iterdir()):
         done, plan = _finished(config, inputs, on_progress)
-        work.close_folder(inputs.work)
+        work_folder.close_folder(inputs.work)
         refused = refused_readings(inputs.intake, plan.admission)
         return Report(done, False, in_full(done.manifest["dropped"], refused), plan.removed_again)
-    recordings = work.open_folder(inputs.work)
+    recordings = work_folder.open_folder(inputs.work)
     try:
-        with FileLock(inputs.work / work.LOCK, timeout=0), work.room(inputs.work, len(inputs.intake.recordings)):
+        with FileLock(inputs.work / work_folder.LOCK, timeout=0), work.room(inputs.work, len(inputs.intake.recordings)):
             dropped, removed_again = _build(config, inputs, recordings, on_progress)
     except Timeout:
         raise ReleaseError(
             f"another build is writing {inputs.out}: wait until it ends, or choose another out."
         ) from None
-    work.close_folder(inputs.work)
+    work_folder.close_folder(inputs.work)
     return Report(read_release(inputs.out), True, dropped, removed_again)
 
 
@@ -90,16 +90,16 @@ def _build(
     # A killed run may have left one, with rows of learners who have withdrawn since.
     shutil.rmtree(folder, ignore_errors=True)
     plan = make_plan(config, inputs, asked_on(config.on), on_progress)
-    work.purge(recordings, (job.path for job in plan.jobs))
+    work_folder.purge(recordings, (job.path for job in plan.jobs))
     release_names.check(inputs.names, identity(config, inputs, plan))
     set_aside = _carry_out(config, plan, on_progress)
     # Hours may have passed: consent is asked again before anything is put together.
     _check_nobody_left(inputs, plan)
     plan = make_plan(config, inputs, asked_on(config.on), known=plan.digests)
-    work.purge(recordings, (job.path for job in plan.jobs))
+    work_folder.purge(recordings, (job.path for job in plan.jobs))
     entries, tally, languages = _results(inputs, plan, set_aside)
     if not entries:
-        work.close_folder(inputs.work)
+        work_folder.close_folder(inputs.work)
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(tally.dropped.items()))
         raise ReleaseError(f"nothing could be kept, so no release is written. Readings dropped: {reasons or 'none'}.")
     present = sorted({entry.speaker_id for entry in entries})
@@ -129,7 +129,7 @@ def _build(
 def _check_nobody_left(inputs: Inputs, plan: Plan) -> None:
     """Raise ``ReleaseError`` when somebody has withdrawn since the plan was made; the work, theirs too, is removed."""
     if tombstones.read_verified(inputs.tombstones, inputs.key).head != plan.withdrawals:
-        work.close_folder(inputs.work)
+        work_folder.close_folder(inputs.work)
         raise ReleaseError("a learner withdrew while the release was being built: run the same command again.")
 
 

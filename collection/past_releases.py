@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from collection import manifest, withdrawn, work
+from collection import manifest, withdrawn, work_folder
 from collection.errors import KeyFileError, ReleaseError
 from collection.keys import Key
 from collection.naming import naming
@@ -63,7 +63,7 @@ def past(folders: Iterable[Path], key: Key, source: str, learner_id: str, destro
     """
     for folder in folders:
         facts = manifest.read(folder)
-        if facts is None and (work.beside(folder) / work.MARKER).exists():
+        if facts is None and (work_folder.beside(folder) / work_folder.MARKER).exists():
             continue
         if facts is None or facts.get("kind") != KIND:
             raise ReleaseError(f"{folder} holds no release and no unfinished build: correct releases=[…].")
@@ -95,7 +95,7 @@ def names(folders: Iterable[Path]) -> frozenset[str]:
 
 def unfinished(folders: Iterable[Path]) -> tuple[Path, ...]:
     """Return the work folders in which builds of these releases left something."""
-    return tuple(folder for folder in map(work.beside, folders) if _contents(folder))
+    return tuple(folder for folder in map(work_folder.beside, folders) if _contents(folder))
 
 
 def discard(folder: Path) -> None:
@@ -112,7 +112,7 @@ def discard(folder: Path) -> None:
 def idle(folder: Path) -> Iterator[None]:
     """Keep builds out of a work folder; raises ``ReleaseError`` while one is in it."""
     try:
-        with FileLock(folder / work.LOCK, timeout=0):
+        with FileLock(folder / work_folder.LOCK, timeout=0):
             yield
     except Timeout:
         raise ReleaseError(f"a build is writing into {folder}: stop it or wait until it ends.") from None
@@ -120,9 +120,9 @@ def idle(folder: Path) -> Iterator[None]:
 
 def _contents(folder: Path) -> list[Path]:
     """Return what lies in a work folder beside its marker and its lock; nothing where that is not a work folder."""
-    if not (folder / work.MARKER).exists():
+    if not (folder / work_folder.MARKER).exists():
         return []
-    return [path for path in sorted(folder.iterdir()) if path.name not in (work.MARKER, work.LOCK)]
+    return [path for path in sorted(folder.iterdir()) if path.name not in (work_folder.MARKER, work_folder.LOCK)]
 
 
 def models(roots: Iterable[Path], key: Key, source: str, learner_id: str) -> Iterator[Model]:

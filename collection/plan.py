@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from collection import cli, listening, manifest, privacy_figures, release_names, tombstones, voice, work
+from collection import cli, manifest, privacy_figures, release_names, tombstones, voice, work, work_folder
 from collection.admission import Admission, admit, describe, held_when_recorded
 from collection.assemble import People
 from collection.class_pipeline import NO_GRANT, who_is_enrolled
@@ -113,21 +113,19 @@ def gather(config: BuildConfig) -> Inputs:
         raise ConfigError(f"out ({out}) and the {field_name} folder lie within each other: personal data stay apart.")
     key_path = Path(config.key).expanduser()
     key = read_key(key_path)
-    work_folder = work.beside(out)
+    unfinished = work_folder.beside(out)
     ledger = Path(config.split_ledger or f"{key_path}.splits.jsonl").expanduser()
     for path, what in ((key_path, "key"), (ledger, "split ledger")):
         failed = f"The {what} {path} is not used, whoever gets the data would get it too"
-        check_outside_data(path, failed, (root, out, work_folder))
+        check_outside_data(path, failed, (root, out, unfinished))
     intake = read_source(config.importer, root)
     if config.redaction.enabled:
         check_installed({recording.language for recording in intake.recordings}, config.redaction)
-        if config.redaction.listener is not None:
-            listening.load(config.redaction.listener, config.redaction.model)
     return Inputs(
         key=key,
         root=root,
         out=out,
-        work=work_folder,
+        work=unfinished,
         ledger=ledger,
         names=release_names.beside(key_path),
         tombstones=tombstones.beside(key_path),

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from collection import contact_details, name_words, person_entities, phones
+from collection import contact_details, listening, name_words, person_entities, phones
 from collection.errors import ConfigError
 from collection.known_names import KnownNames, has_case, plain
 from collection.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
@@ -80,7 +80,9 @@ class Redactor:
 
 
 def check_installed(languages: Iterable[str], config: RedactionConfig) -> None:
-    """Raise ``ConfigError`` when a library that redaction needs for texts in these languages is not installed."""
+    """Raise ``ConfigError`` when a library or listener that redaction needs for these languages is not there."""
+    if config.listener is not None:
+        listening.load(config.listener, config.model)
     needed = {"phonenumbers"}
     for language in languages if config.entities else ():
         if model := person_entities.MODELS.get(language.partition("-")[0]):

@@ -19,7 +19,7 @@ from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import get_window, lfilter
+import scipy
 
 from collection.errors import ConfigError
 from collection.schema import SAMPLE_RATE
@@ -132,7 +132,7 @@ def mcadams(samples: Signal, disguise: Disguise) -> Signal:
 
     An angle of one radian (2.5 kHz) stays; an exponent below 1 moves the formants under it up and those above it down.
     """
-    window = np.sqrt(get_window("hann", FRAME))
+    window = np.sqrt(scipy.signal.get_window("hann", FRAME))
     hop = FRAME // 2
     count = len(samples) // hop + 2
     padded = np.zeros((count + 1) * hop)
@@ -142,8 +142,8 @@ def mcadams(samples: Signal, disguise: Disguise) -> Signal:
     after = _moved(before, disguise.exponent)
     result = np.zeros_like(padded)
     for index, (frame, old, new) in enumerate(zip(frames, before, after, strict=True)):
-        residual = lfilter(old, [1.0], frame)
-        result[index * hop : index * hop + FRAME] += window * lfilter([1.0], new, residual)
+        residual = scipy.signal.lfilter(old, [1.0], frame)
+        result[index * hop : index * hop + FRAME] += window * scipy.signal.lfilter([1.0], new, residual)
     return result[hop : hop + len(samples)]
 
 

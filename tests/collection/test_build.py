@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from collection import ledger, manifest, release_names, work
+from collection import ledger, manifest, release_names, work, work_folder
 from collection.build import build, main
 from collection.config import BuildConfig
 from collection.errors import ConfigError, IntakeError, KeyFileError, ReleaseError
@@ -264,7 +264,7 @@ def test_birth_dates_that_disagree_are_no_consent(tmp_path: Path) -> None:
 
 def test_the_release_of_a_killed_assembly_is_removed_first(tmp_path: Path) -> None:
     made = make_class(tmp_path, learners=2, each=1)
-    work.open_folder(tmp_path / "out.work")
+    work_folder.open_folder(tmp_path / "out.work")
     left = tmp_path / "out.work" / "release" / "data" / "train-0.parquet"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"rows of a learner who has withdrawn since")
@@ -436,7 +436,7 @@ def test_stale_and_damaged_work_is_done_again(tmp_path: Path) -> None:
     made = make_class(tmp_path, learners=3)
     build(config(made, tmp_path / "calm"))
     out = tmp_path / "out"
-    recordings = work.open_folder(tmp_path / "out.work")
+    recordings = work_folder.open_folder(tmp_path / "out.work")
     (recordings / "rec_0123456789abcdef-0123456789abcdef.arrow").write_bytes(b"of a learner who withdrew")
     (recordings / ".half.partial").write_bytes(b"half")
     build(config(made, out))

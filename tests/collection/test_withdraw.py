@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from collection import ledger, publications, tombstones, voiceprints, withdrawn, work
+from collection import ledger, publications, tombstones, voiceprints, withdrawn, work_folder
 from collection.build import build, main
 from collection.config import BuildConfig
 from collection.consent import ConsentPolicy, Reason, decide
@@ -45,7 +45,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Class:
         vector = np.random.default_rng(seed).standard_normal(256).astype(np.float32)
         print_ = Voiceprint(vector, 10.0, f"record-{learner_id}", f"sound-{seed}")
         voiceprints.store(made.folder, read_key(made.key), learner_id, print_)
-    recordings = work.open_folder(made.folder.parent / "winter.work")
+    recordings = work_folder.open_folder(made.folder.parent / "winter.work")
     (recordings / "rec_0-1.arrow").write_bytes(b"a voice")
     (made.folder / ".recordings.jsonl.77.partial").write_text('{"learner_id": "pupil-1"')
     return made

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from collection.class_recording import Heard
 from collection.class_session import Session, Spoken
+from collection.errors import ConfigError
+from collection.keys import create_key
+from collection.naming import naming
 from collection.segment import Interval
-from eval.attribution import halves
+from eval.attribution import halves, learned_from
 from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
+from training import lineage
 
 SESSION = Session(
     samples=np.zeros(36 * 16_000, np.float32),
@@ -69,6 +75,22 @@ def test_an_interval_holds_the_figure_and_is_the_same_each_time() -> None:
     low, high = interval(results, 0.5, "consented_kept")
     assert low < rates(results, 0.5)["consented_kept"] < high
     assert (low, high) == interval(results, 0.5, "consented_kept")
+
+
+def test_voices_that_the_model_heard_are_for_development(tmp_path: Path) -> None:
+    key = create_key(tmp_path / "parlure.key")
+    names = naming(key, "autumn", "corpus")
+    heard = lineage.Ancestor("autumn", "0" * 64, "1", ("train",), (names.speaker("s1"), names.speaker("s8")))
+    lineage.write(tmp_path, lineage.Lineage("tiny", "1", (heard,)))
+    ages = {f"s{number}": 10 + number for number in range(10)}
+    known = learned_from(tmp_path, key, "corpus", ages)
+    assert known == {"s1", "s8"}
+    found = halves(ages, known, 0)
+    assert found["development", "children"] == ["s1"]
+    assert set(found["held-out", "children"]) == {"s0", "s2", "s3", "s4", "s5"}
+    assert found["development", "adults"] == ["s8"]
+    with pytest.raises(ConfigError, match="learned from nobody"):
+        learned_from(tmp_path, create_key(tmp_path / "other.key"), "corpus", ages)
 
 
 def test_halves_share_no_speaker_and_part_children_from_adults() -> None:
