@@ -2,9 +2,9 @@
 
 Three things count for a reading to be its reader's: that the whole of it is like their voiceprint; that its weakest
 second and a half is, where another voice talking over or taking over would show; and that it is more like them than
-like any other reading of the recording, whoever reads there. Similarity is the cosine of speaker embeddings, of which
-the recording's own mean is taken away first, and that of the voiceprints from them: room and microphone shift all
-voices alike. Threshold and weights are measured on development speakers (docs/adr/0014).
+like any other reading of the recording, whoever reads there, and in no window far from that. Similarity is the cosine
+of speaker embeddings, of which the recording's own mean is taken away first, and that of the voiceprints from them:
+room and microphone shift all voices alike. Threshold and weights are measured on development speakers (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -34,19 +34,22 @@ class Nobody(StrEnum):
 
     VOICE_UNSURE = "voice_unsure"
     OTHER_VOICE = "voice_of_another_learner"
+    TALKED_OVER = "talked_over"
 
 
 @dataclass
 class AttributionConfig:
     """When a voice is believed. Treat as read-only."""
 
-    threshold: float = 0.22
+    threshold: float = 0.15
     """Evidence, from -3 to 2, from which a reading is its reader's; higher loses more readings and lets fewer
     unconsenting voices through (``python -m eval.attribution`` draws the curve)."""
     weakest_weight: float = 0.5
     """Weight of the weakest window beside the whole reading, whose weight is 1; the sum is divided by both."""
     vouching: float = 0.35
     """Similarity to the voiceprint from which a reading vouches for others on its reader's lines."""
+    overtaken: float = 0.3
+    """Similarity by which some window may be more like another reading than like its reader: a voice talks over."""
     change: float = 0.05
     """Similarity of the speech before and after a point below which the speaker is taken to have changed there."""
 
@@ -99,24 +102,40 @@ def decide(
         return []
     voices = centred(prints, common(prints, mean))
     whole = centred(np.stack([unit(windows.mean(0)) for windows in readings]), mean)
-    like_print, like_reading = whole @ voices.T, whole @ whole.T
+    sure = whole @ voices.T >= config.vouching
     verdicts: list[Verdict | None] = []
     for at, reader in enumerate(readers):
         if reader is None:
             verdicts.append(None)
             continue
-        own = float(like_print[at, reader])
-        weakest = float((centred(readings[at], mean) @ voices[reader]).min())
-        others = float(np.delete(like_print[at], reader).max(initial=-1.0))
-        lines = [other for other in range(len(readers)) if readers[other] == reader and other != at]
-        vouching = [float(like_reading[at, line]) for line in lines if like_print[line, reader] >= config.vouching]
-        elsewhere = [like_reading[at, line] for line in range(len(readers)) if readers[line] != reader]
-        ahead = max(own, *vouching) if vouching else own
-        ahead -= max(others, float(np.max(elsewhere, initial=-1.0)), ALIKE)
-        evidence = (own + config.weakest_weight * weakest) / (1 + config.weakest_weight) + ahead
-        reason = Nobody.OTHER_VOICE if others > own else Nobody.VOICE_UNSURE
-        verdicts.append(Verdict(evidence, None if evidence >= config.threshold else reason))
+        own_lines = np.array([one == reader for one in readers])
+        others_lines = ~own_lines
+        own_lines[at] = False
+        theirs = np.vstack([voices[reader], whole[own_lines & sure[:, reader]]])
+        rivals = np.delete(voices, reader, axis=0)
+        windows = centred(readings[at], mean)
+        verdicts.append(_judge(whole[at], windows, theirs, rivals, whole[others_lines], config))
     return verdicts
+
+
+def _judge(
+    whole: Vectors, windows: Vectors, theirs: Vectors, rivals: Vectors, elsewhere: Vectors, config: AttributionConfig
+) -> Verdict:
+    """Judge one reading (256,) and its windows (w, 256).
+
+    ``theirs`` are its reader's voiceprint and the readings that vouch for them, ``rivals`` the voiceprints of the other
+    learners, ``elsewhere`` the readings on others' lines.
+    """
+    own = float(whole @ theirs[0])
+    weakest = float((windows @ theirs[0]).min())
+    other = float((rivals @ whole).max(initial=-1.0))
+    rival = max(other, float((elsewhere @ whole).max(initial=-1.0)), ALIKE)
+    ahead = float((theirs @ whole).max()) - rival
+    evidence = (own + config.weakest_weight * weakest) / (1 + config.weakest_weight) + ahead
+    if evidence < config.threshold:
+        return Verdict(evidence, Nobody.OTHER_VOICE if other > own else Nobody.VOICE_UNSURE)
+    behind = (windows @ elsewhere.T).max(axis=1, initial=-1.0) - (windows @ theirs.T).max(axis=1)
+    return Verdict(evidence, Nobody.TALKED_OVER if behind.max() > config.overtaken else None)
 
 
 def common(prints: Vectors, mean: Vectors) -> Vectors:

@@ -55,6 +55,18 @@ def test_a_voice_that_is_heard_on_other_lines_is_not_the_readers() -> None:
     assert beside.evidence == pytest.approx(apart.evidence - 1 + 0.2)
 
 
+def test_a_window_of_a_voice_that_reads_elsewhere_is_an_interruption() -> None:
+    mixed = np.stack([ANNA] * 8 + [STRANGER])
+    alone, interrupted = (
+        attribute.decide([mixed, *others], [0, *[None] * len(others)], PRINTS, MEAN, CONFIG)[0]
+        for others in ([], [STRANGER[None]])
+    )
+    assert alone is not None
+    assert alone.reason is None
+    assert interrupted is not None
+    assert interrupted.reason is Nobody.TALKED_OVER
+
+
 def test_a_sure_reading_vouches_for_others_on_the_same_lines_and_an_unsure_one_does_not() -> None:
     hoarse = attribute.unit(0.3 * ANNA + STRANGER)[None]
     sure = attribute.unit(ANNA + 0.8 * STRANGER)[None]
