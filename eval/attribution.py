@@ -222,15 +222,14 @@ def _verb(config: AttributionEvalConfig) -> None:
         found = measure(config, lambda done, total: bar.update(task, completed=done, total=total))
     out = Path(config.out)
     manifest.atomic_write(out / "metrics.json", json.dumps(found, indent=2) + "\n")
-    table = Table(
-        "speakers", "threshold", "unconsented kept", "s/h", "consented kept", "speaker errors", "prompt errors"
-    )
+    table = Table("speakers", "from", "leaked (to)", "s/h", "kept (95 %)", "wrong voice", "wrong prompt")
+    table.columns[0].no_wrap = True
     for row in found["figures"]:
         low, high = row["consented_kept_95"]
         worst = row["unconsented_kept_95"][1]
         table.add_row(
             row["speakers"],
-            f"{row['threshold']:.3f}",
+            f"{row['threshold']:.2f}",
             f"{row['unconsented_kept']:.2%} (to {worst:.2%})",
             f"{row['unconsented_kept_seconds_an_hour']:.1f}",
             f"{row['consented_kept']:.1%} ({low:.0%}-{high:.0%})",

@@ -420,7 +420,7 @@ def test_a_build_that_stops_while_it_assembles_goes_on(
     out = tmp_path / "out"
     module = {"assemble": "collection.build", "finish": "collection.release", "settle": "collection.ledger"}
     with monkeypatch.context() as patch:
-        patch.setattr(f"{module.get(where, 'collection.work')}.{where}", stop)
+        patch.setattr(f"{module.get(where, 'collection.work_folder')}.{where}", stop)
         with pytest.raises(KeyboardInterrupt):
             build(config(made, out))
     build(config(made, out))
