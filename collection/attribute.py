@@ -41,7 +41,7 @@ class Nobody(StrEnum):
 class AttributionConfig:
     """When a voice is believed. Treat as read-only."""
 
-    threshold: float = 0.15
+    threshold: float = 0.25
     """Evidence, from -3 to 2, from which a reading is its reader's; higher loses more readings and lets fewer
     unconsenting voices through (``python -m eval.attribution`` draws the curve)."""
     weakest_weight: float = 0.5

@@ -56,9 +56,9 @@ class AttributionEvalConfig:
     """Pupils of a class, half of them enrolled; a teacher comes on top."""
     snr_db: list[float] = field(default_factory=lambda: [20.0])
     """Speech over noise in dB."""
-    leak: float = 0.003
-    """Share of unconsented speech that the threshold may let through on development speakers; held-out ones leak
-    more."""
+    leak: float = 0.002
+    """Share of unconsented speech that the threshold may let through on development speakers; held-out ones leak about
+    twice as much."""
     session: SessionConfig = field(default_factory=SessionConfig)
     """What a class is like."""
     classes: ClassConfig = field(default_factory=ClassConfig)
