@@ -27,7 +27,7 @@ PROMPT_UNSURE = "prompt_unsure"
 NO_VOICEPRINT = "no_voiceprint"
 NO_ENROLLED_VOICE = "no_enrolled_voice"
 RECORDED_BEFORE_CONSENT = "recorded_before_consent"
-TO_REVIEW = (PROMPT_UNSURE, Nobody.VOICE_UNSURE.value, Nobody.OTHER_VOICE.value, Nobody.TALKED_OVER.value)
+TO_REVIEW = (PROMPT_UNSURE, *(reason.value for reason in Nobody))
 """Reasons that a person may settle by listening."""
 
 

@@ -11,8 +11,6 @@ import json
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from collection import manifest
 from collection.errors import IntakeError
 from collection.schema import Split
@@ -50,7 +48,7 @@ def settle(
     Fractions of 0 keep new speakers out of a split. Two builds at once wait for each other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+    with manifest.lock(path):
         previous = read(path)
         free = {speaker: stratum for speaker, stratum in speakers.items() if speaker not in official}
         splits = {**assign(free, fractions, previous), **official}

@@ -18,6 +18,10 @@ Floats = npt.NDArray[np.float32]
 Text = Sequence[int]
 """Columns of the phones of a text, in order; column 0 is the blank."""
 
+GAIN = 4.0
+"""Odds that each phone of a text counts for its being there, measured on reading lists of development speakers."""
+FLOOR = -8.0
+"""Log probability that a phone which was not heard costs at most."""
 _BLANK = 0
 _NEVER = np.float32(-1e9)
 _START = -1

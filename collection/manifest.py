@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 NAME = "manifest.json"
 
 
@@ -45,6 +47,11 @@ def atomic_write(path: Path, data: bytes | str, mode: int = 0o666) -> None:
         partial.unlink(missing_ok=True)
         error.filename = error.filename or str(path)
         raise
+
+
+def lock(path: Path, is_singleton: bool = False) -> FileLock:
+    """Return the lock under which a file is read and written again; a singleton may be taken again by its holder."""
+    return FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, is_singleton=is_singleton)
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> None:

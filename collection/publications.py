@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from collection import manifest
 from collection.errors import IntakeError
 
 
@@ -51,7 +51,7 @@ def beside(key: Path) -> Path:
 def append(path: Path, publication: Publication) -> None:
     """Add a line and wait until it is on disk; the file is readable by its owner only."""
     line = json.dumps({**asdict(publication), "at": publication.at.isoformat()}, ensure_ascii=False) + "\n"
-    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+    with manifest.lock(path):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "ab") as file:
             file.write(line.encode())

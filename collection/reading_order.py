@@ -24,10 +24,10 @@ from collection.segment import Interval
 class OrderConfig:
     """How a reading list is followed; odds are natural logarithms. Treat as read-only."""
 
-    phone_gain: float = 4.0
+    phone_gain: float = list_search.GAIN
     """Odds that each phone of a prompt counts for a reading; what is not heard of the prompt counts against it. Higher
     finds readings that are harder to recognise, and takes more chatter for readings."""
-    floor: float = -8.0
+    floor: float = list_search.FLOOR
     """Log probability that a phone which was not heard costs at most."""
     longest_pause: Seconds = 1.2
     """Silence at most inside one reading."""

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from collection import manifest
 from collection.errors import IntakeError, ReleaseError
 
@@ -29,7 +27,7 @@ def check(path: Path, identity: Mapping[str, Any]) -> None:
 
 def claim(path: Path, identity: Mapping[str, Any]) -> None:
     """Note the name of a release before it is shown to anyone; ``ReleaseError`` as for ``check``."""
-    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+    with manifest.lock(path):
         names = read(path)
         _check(names, identity)
         names[identity["name"]] = _digest(identity)

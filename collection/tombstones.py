@@ -171,7 +171,7 @@ def read_verified(path: Path, key: Key) -> Ledger:
 
 def lock(path: Path) -> FileLock:
     """Return the lock under which a ledger, and what it commands, is written; its holder may take it again."""
-    return FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, is_singleton=True)
+    return manifest.lock(path, is_singleton=True)
 
 
 def append(path: Path, key: Key, kind: Kind, who: str, time: datetime) -> Head:

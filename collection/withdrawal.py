@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from collection import manifest, past_releases, tombstones, voiceprints
 from collection.intake import RATINGS, RECORDINGS, REGISTER, ROSTER, Intake
 from collection.keys import Key
@@ -180,7 +178,7 @@ def _tell(path: Path, learner_id: str, event: Event) -> None:
 
 def _forget_split(path: Path, speaker: str) -> None:
     """Remove a speaker from the split ledger, which builds may be writing."""
-    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+    with manifest.lock(path):
         _rewrite(path, partial(_without, "speaker", speaker))
 
 

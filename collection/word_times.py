@@ -12,15 +12,10 @@ import numpy as np
 
 from collection import list_search
 from collection.listening import Listener, Posteriors, Samples, spell
+from collection.redact import Times
 from collection.schema import SAMPLE_RATE, Seconds
 from collection.segment import Interval
 
-Times = tuple[Seconds, Seconds]
-
-GAIN = 4.0
-"""Odds that each phone of a word counts for its being there."""
-FLOOR = -8.0
-"""Log probability that a phone which was not heard costs at most."""
 STRAY = 2
 """Phones at most that may be heard in one stretch outside all words: more is speech that nobody knows the text of."""
 
@@ -38,8 +33,8 @@ def place(heard: Posteriors, words: Sequence[Sequence[str]], seconds: Seconds) -
     A word is placed when it and its neighbours were heard, in order; none is when there is speech outside the text.
     """
     texts = [heard.columns(phones) for phones in words]
-    table = list_search.relative(heard.log_probs, FLOOR)
-    found = list_search.search(table, np.zeros(len(table), bool), texts, GAIN, again=False)
+    table = list_search.relative(heard.log_probs, list_search.FLOOR)
+    found = list_search.search(table, np.zeros(len(table), bool), texts, list_search.GAIN, again=False)
     frames = {each.text: (each.first, each.last) for each in found}
     if not frames or _stray(heard, frames.values()) > STRAY:
         return [None] * len(words)

@@ -17,8 +17,6 @@ from eval import bootstrap
 from eval.bootstrap import BootstrapConfig, Codes, Interval
 from eval.metrics import Flags, Floats, Value
 
-CHANCE = 0.5
-"""Equal error rate of an attacker who guesses."""
 FEWEST_LEARNED_FROM = 10
 """Development speakers below which a back end learns nothing worth reporting."""
 

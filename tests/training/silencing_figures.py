@@ -19,7 +19,7 @@ from rich.progress import track
 
 from collection import word_times
 from collection.audio import decode_flac
-from collection.list_search import best_scores, relative
+from collection.list_search import FLOOR, GAIN, best_scores, relative
 from collection.listening import Listener, spell
 from collection.redact import silence_words
 from collection.release import read_release
@@ -33,11 +33,11 @@ def audible(
 ) -> list[bool]:
     """Return which words are heard rather than not: the name within a stretch of the reading, the others anywhere."""
     heard = judge(samples, [Interval(0.0, len(samples) / SAMPLE_RATE)], language)
-    table = relative(heard.log_probs, word_times.FLOOR)
+    table = relative(heard.log_probs, FLOOR)
     texts = [heard.columns(word) for word in phones]
     inside = (heard.starts >= near.start) & (heard.starts < near.end)
-    scores = best_scores(table, texts, word_times.GAIN)
-    scores[name] = best_scores(table[inside], [texts[name]], word_times.GAIN)[0]
+    scores = best_scores(table, texts, GAIN)
+    scores[name] = best_scores(table[inside], [texts[name]], GAIN)[0]
     return [bool(score > 0) for score in scores]
 
 
