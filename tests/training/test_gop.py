@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import align, gop
+from training import align, gop, lattice
 from training.align import Span
 from training.errors import AlignmentError, Misfit
 
@@ -37,6 +37,13 @@ def naive(log_probs: torch.Tensor, targets: list[int]) -> torch.Tensor:
     return table
 
 
+def naive_insertions(log_probs: torch.Tensor, targets: list[int]) -> torch.Tensor:
+    table = torch.empty(len(targets) + 1, log_probs.shape[1], dtype=torch.float64)
+    for i, q in itertools.product(range(len(targets) + 1), range(log_probs.shape[1])):
+        table[i, q] = likelihood(log_probs, targets[:i] + ([q] if q else []) + targets[i:])
+    return table
+
+
 def cases(most_frames: int, most_symbols: int, most_phones: int) -> st.SearchStrategy[tuple[torch.Tensor, list[int]]]:
     @st.composite
     def draw(choose: st.DrawFn) -> tuple[torch.Tensor, list[int]]:
@@ -57,6 +64,7 @@ def test_every_alternative_equals_its_own_ctc_loss(case: tuple[torch.Tensor, lis
     found = gop.exact(log_probs, targets)
     expected = naive(log_probs, targets)
     torch.testing.assert_close(found.alternatives, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.inserted, naive_insertions(log_probs, targets), atol=1e-4, rtol=0)
     assert float(found.log_likelihood) == pytest.approx(likelihood(log_probs, targets), abs=1e-4)
 
 
@@ -92,6 +100,7 @@ def test_a_batch_gives_what_each_utterance_gives_alone(drawn: list[tuple[torch.T
     for together, table, phones in zip(gop.exact_batch(tables, targets), tables, targets, strict=True):
         alone = gop.exact(table, phones)
         torch.testing.assert_close(together.alternatives, alone.alternatives, atol=1e-9, rtol=0)
+        torch.testing.assert_close(together.inserted, alone.inserted, atol=1e-9, rtol=0)
         torch.testing.assert_close(together.log_likelihood, alone.log_likelihood, atol=1e-9, rtol=0)
         torch.testing.assert_close(together.expected_frames, alone.expected_frames, atol=1e-9, rtol=0)
 
@@ -175,7 +184,7 @@ def test_posteriors_of_exactly_zero_give_no_nan() -> None:
     found = gop.exact(log_probs, [1, 2])
     assert bool(torch.isfinite(found.gop).all())
     assert not bool(torch.isnan(found.alternatives).any() | torch.isnan(found.expected_frames).any())
-    assert found.alternatives[0, 3] == float("-inf")
+    assert float(found.alternatives[0, 3]) == pytest.approx(lattice.FLOOR)
 
 
 @pytest.mark.gpu
