@@ -163,7 +163,7 @@ class Assessor:
     def _posteriors(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
         if not waveforms:
             return []
-        tables = self.model.log_probs(waveforms)
+        tables = [heard.log_probs for heard in self.model.hear(waveforms)]
         if any(bool(torch.isnan(table).any()) for table in tables):
             raise AssessmentError("The model gave NaN: its weights are damaged, or it ran in too low a precision.")
         # Apple's GPUs have no float64, which exact scores need.

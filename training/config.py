@@ -14,6 +14,14 @@ class Head(StrEnum):
 
     linear = "linear"
     lstm = "lstm"
+    conv = "conv"
+
+
+class Stage(StrEnum):
+    """What a run learns."""
+
+    ctc = "ctc"
+    score = "score"
 
 
 class Precision(StrEnum):
@@ -44,6 +52,10 @@ class SelectConfig:
     """Shorter utterances are left out and counted."""
     limit: int | None = None
     """Use only the first so many utterances of each split, for a quick look."""
+    folds: int = 0
+    """Parts alike in age into which the training speakers are cut; 0 learns from all of them."""
+    fold: int = 0
+    """The part whose speakers are left out, 0 to ``folds`` - 1, so that they may be judged as strangers."""
 
 
 @dataclass
@@ -61,11 +73,11 @@ class ModelConfig:
     layers: list[int] = field(default_factory=lambda: [-1])
     """Encoder states the head reads, concatenated; 0 is the input of the first layer, -1 the last layer's output."""
     head: Head = Head.linear
-    """``linear`` for an encoder that learns; ``lstm`` adds context on top of a frozen one."""
+    """``linear`` for an encoder that learns; ``lstm`` and ``conv`` (quicker) add context on top of a frozen one."""
     head_size: int = 256
-    """Units a direction of the LSTM."""
+    """Units of the head: a direction of the LSTM, channels of the convolutions."""
     head_layers: int = 2
-    """Layers of the LSTM."""
+    """Layers of the LSTM or of the convolutions."""
     dropout: float = 0.1
     """Share of head activations dropped while training."""
     mask_time: float = 0.0
@@ -136,6 +148,45 @@ class OptimConfig:
 
 
 @dataclass
+class ScoreConfig:
+    """The scorer, learned on top of a phone recogniser in ``stage=score``."""
+
+    folds: int = 4
+    """Parts of the training speakers: each is heard by a recogniser that learned without it, because a recogniser's
+    posteriors are sharper on the speakers it has learned from than they will be on new ones; 0 saves the time."""
+    state_layers: list[int] | None = None
+    """Encoder states the scorer hears, weighted as it learns; default all; none ([]) leaves it GOP and durations."""
+    members: int = 1
+    """Scorers that learn from seeds ``seed``, ``seed`` + 1, …; their scores are averaged."""
+    size: int = 96
+    """Width of the transformer over phones."""
+    layers: int = 3
+    """Its layers."""
+    heads: int = 4
+    """Its attention heads."""
+    projection: int = 64
+    """Dimensions to which the encoder's states are brought down."""
+    dropout: float = 0.2
+    """Share of activations dropped while learning."""
+    states_dropout: float = 0.4
+    """Share of the encoder states' dimensions dropped while learning."""
+    epochs: int = 8
+    """Passes over the training utterances."""
+    batch_size: int = 16
+    """Utterances a step."""
+    rate: float = 1e-3
+    """Peak learning rate; it climbs for 5 % of the steps, then falls along a cosine."""
+    weight_decay: float = 0.05
+    """AdamW weight decay."""
+    bad_weight: float = 0.1
+    """Weight of telling mispronounced phones from others, beside the squared error of phone accuracy."""
+    word_weight: float = 0.1
+    """Weight of the words' scores."""
+    utterance_weight: float = 0.1
+    """Weight of the utterances' scores."""
+
+
+@dataclass
 class TrainConfig:
     """One training run: ``python -m training.train data=… model=… out=…``."""
 
@@ -143,10 +194,18 @@ class TrainConfig:
     """Folder of the run: checkpoints while it goes, ``model/`` and ``manifest.json`` when it is done."""
     data: str = MISSING
     """Folder of a release made by ``collection.build``."""
+    stage: Stage = Stage.ctc
+    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``."""
+    start: str | None = None
+    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release."""
+    cache: str | None = None
+    """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
+    default inside ``out``, removed at the end."""
     select: SelectConfig = field(default_factory=SelectConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
     seed: int = 0
     """Seed of weights, order, dropout and augmentation."""
     workers: int = 0

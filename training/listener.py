@@ -32,7 +32,7 @@ def listen(model: PosteriorModel, samples: Samples, intervals: Sequence[Interval
             f"the model was trained on {model.config.language}, the recording is in {language}: give another "
             "classes.model."
         )
-    tables = [model.log_probs([cut(samples, interval)])[0].numpy() for interval in intervals]
+    tables = [model.hear([cut(samples, interval)])[0].log_probs.numpy() for interval in intervals]
     starts = [
         part.start + model.frame_seconds * np.arange(len(table)) for part, table in zip(intervals, tables, strict=True)
     ]

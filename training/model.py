@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,15 +17,17 @@ from training.align import BLANK
 from training.encoder import Frontend, SpeechEncoder, WaveEncoder
 from training.errors import EncoderError
 from training.head import PhoneHead
+from training.posteriors import Heard
+from training.scorer import Scorer, ScorerBatch, ScorerOutput, ScorerShape
 
 
 class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]
     """Everything needed to rebuild the model without a Hub.
 
     ``encoder`` and ``feature_extractor`` are the configurations of the parts; ``layers`` are the encoder states the
-    head reads, concatenated (0 is the first layer's input, negative counts from the end); ``head`` is ``linear``
-    or ``lstm``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on
-    the head's input while training.
+    head reads, concatenated (0 is the first layer's input, negative counts from the end); ``head`` is ``linear``,
+    ``lstm`` or ``conv``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on
+    the head's input while training; ``scorer`` is a ``ScorerShape``, ``None`` before one was trained.
     """
 
     model_type = "parlure-phones"
@@ -43,6 +45,7 @@ class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]
         dropout: float = 0.1,
         mask_time: float = 0.0,
         mask_width: float = 0.0,
+        scorer: dict[str, Any] | None = None,
         schema_version: str = SCHEMA_VERSION,
         **kwargs: Any,
     ) -> None:
@@ -57,6 +60,7 @@ class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]
         self.dropout = dropout
         self.mask_time = mask_time
         self.mask_width = mask_width
+        self.scorer = scorer
         self.schema_version = schema_version
         super().__init__(**kwargs)
 
@@ -87,6 +91,7 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
         if any(not -depth - 1 <= layer <= depth for layer in config.layers):
             raise EncoderError(f"layers={config.layers}: this encoder has states 0 to {depth} (or -{depth + 1} to -1).")
         self.head = PhoneHead(self.encoder.width * len(config.layers), len(config.inventory) + 1, config)
+        self.scorer = Scorer(ScorerShape(**config.scorer)) if config.scorer else None
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -144,20 +149,38 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
         return PhoneOutput(loss=loss, logits=logits, frames=frames)
 
     @torch.inference_mode()
-    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[Tensor]:
-        """Return float32 log-posteriors ``(frames, phones + 1)`` of each waveform, the same alone as in a batch.
+    def hear(self, waveforms: Sequence[np.ndarray], layers: Sequence[int] = ()) -> list[Heard]:
+        """Return the posteriors of each waveform and its states at these layers, the same alone as in a batch.
 
         Group-norm encoders take no padding mask, so padding would change their states: they hear one at a time.
         """
         one_by_one = isinstance(self.encoder, WaveEncoder) and not self.encoder.takes_mask
         batches = [[waveform] for waveform in waveforms] if one_by_one else [list(waveforms)]
-        found: list[Tensor] = []
+        found: list[Heard] = []
         for batch in batches:
             inputs, lengths = self.frontend(batch)
-            output = self(inputs.to(self.device, self.dtype), lengths.to(self.device))
-            posteriors = output.logits.float().log_softmax(-1)
-            found += [row[:count] for row, count in zip(posteriors, output.frames.tolist(), strict=True)]
+            inputs, lengths = inputs.to(self.device, self.dtype), lengths.to(self.device)
+            hidden = self.encoder(inputs, lengths)
+            own = torch.cat([hidden[layer] for layer in self.config.layers], dim=-1)
+            frames = self.encoder.state_lengths(lengths).clamp(max=own.shape[1])
+            posteriors = self(states=own, frames=frames).logits.float().log_softmax(-1)
+            asked = torch.stack([hidden[layer] for layer in layers], 2) if layers else own[:, :, None, :0]
+            found += [
+                Heard(table[:count], states[:count].float())
+                for table, states, count in zip(posteriors, asked, frames.tolist(), strict=True)
+            ]
         return found
+
+    @torch.inference_mode()
+    def score(self, batch: ScorerBatch) -> ScorerOutput:
+        """Return the scores of phones, words and utterances; only a model with a scorer can."""
+        assert self.scorer is not None  # noqa: S101
+        return cast(ScorerOutput, self.scorer(batch.to(self.device)))
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability of a mispronunciation from which a phone is flagged; ``None`` without a scorer."""
+        return None if self.scorer is None else float(self.scorer.threshold)
 
 
 @torch.no_grad()

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from collection.schema import Seconds
+from training.scorer import ScorerBatch, ScorerOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a model hears in one waveform: ``log_probs`` (T, V), and ``states`` (T, L, D) of the layers asked for."""
+
+    log_probs: torch.Tensor
+    states: torch.Tensor
 
 
 class PosteriorConfig(Protocol):
@@ -22,17 +32,28 @@ class PosteriorConfig(Protocol):
     def language(self) -> str:
         """BCP 47 language of the phones."""
 
+    @property
+    def scorer(self) -> dict[str, Any] | None:
+        """The shape of the scorer (``training.scorer.ScorerShape``), ``None`` where there is none."""
+
 
 class PosteriorModel(Protocol):
     """Anything that turns sound into phone posteriors: ``training.model.PhoneModel`` or an exported twin of it."""
 
     @property
     def config(self) -> PosteriorConfig:
-        """Inventory and language."""
+        """Inventory, language and the shape of the scorer."""
 
     @property
     def frame_seconds(self) -> Seconds:
         """Seconds between two frames."""
 
-    def log_probs(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
-        """Return float32 log posteriors (T, V) of each float32 mono waveform at 16 kHz."""
+    @property
+    def threshold(self) -> float | None:
+        """Probability of a mispronunciation from which a phone is flagged; ``None`` without a scorer."""
+
+    def hear(self, waveforms: Sequence[np.ndarray], layers: Sequence[int] = ()) -> list[Heard]:
+        """Return float32 log posteriors, and states of these layers, of each float32 mono waveform at 16 kHz."""
+
+    def score(self, batch: ScorerBatch) -> ScorerOutput:
+        """Return the scores of a batch of phone features; only a model with a scorer can."""

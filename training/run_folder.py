@@ -12,13 +12,52 @@ from typing import Any
 import torch
 
 from collection import cli, manifest
+from collection.release import Release
 from collection.schema import SCHEMA_VERSION
 from training import lineage
-from training.config import TrainConfig
+from training.config import Stage, TrainConfig
 from training.dataset import SplitData
+from training.errors import ModelError
 from training.model import PhoneModel
 
 MODEL = "model"
+NOT_THE_RESULT = ("out", "cache", "workers", "threads", "report_to", "save_every")
+"""Settings that change how a run goes but not what comes out."""
+
+
+def identify(config: TrainConfig, release: Release) -> str:
+    """Return the fingerprint of everything that decides what a run gives."""
+    settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
+    if config.stage is Stage.ctc:
+        for key in ("start", "score"):
+            settings.pop(key)
+    settings["select"].pop("superseded")  # whoever has withdrawn is left out either way
+    settings["data"] = manifest.file_sha256(release.path / manifest.NAME)
+    return manifest.fingerprint(settings)
+
+
+def is_finished(out: Path, identity: str) -> bool:
+    """Return whether this run is already done, and say so; raise ``ModelError`` for the finished run of another."""
+    done = manifest.read(out)
+    if done is None:
+        return False
+    tidy(out)
+    if done["identity"] != identity:
+        raise ModelError(f"{out} holds a finished run of another configuration or release. Give another out=….")
+    cli.console.print(f"Nothing to do: {out} is finished. The model is in {out / MODEL}.")
+    return True
+
+
+def claim(out: Path, identity: str, release: Release) -> None:
+    """Write down what this folder is for, or refuse a folder begun with other settings."""
+    note = out / lineage.RUN
+    if note.exists() and json.loads(note.read_text("utf-8"))["identity"] != identity:
+        raise ModelError(
+            f"{out} holds an unfinished run of another configuration or release. Give the same settings to go on with "
+            "it, another out=…, or remove the folder."
+        )
+    data = manifest.file_sha256(release.path / manifest.NAME)
+    manifest.atomic_write(note, json.dumps({"identity": identity, "data": data}) + "\n")
 
 
 def finish(
@@ -35,7 +74,7 @@ def finish(
     folder = out / MODEL
     model.save_pretrained(folder)
     lineage.write(folder, trained)
-    manifest.atomic_write(folder / "train_config.json", json.dumps(_portable(config), indent=2, default=str) + "\n")
+    manifest.atomic_write(folder / "train_config.json", json.dumps(portable(config), indent=2, default=str) + "\n")
     validation = [entry for entry in history if "eval_per" in entry]
     best = min((entry["eval_per"] for entry in validation), default=None)
     speed = _speed(config, data, metrics)
@@ -45,7 +84,7 @@ def finish(
             "identity": identity,
             "schema_version": SCHEMA_VERSION,
             "code_version": manifest.code_version(),
-            "config": _portable(config),
+            "config": portable(config),
             "left_out": {split: dict(part.left) for split, part in data.items()},
             "validation_per": best,
             "speed": speed,
@@ -59,7 +98,9 @@ def finish(
         f"peak memory {speed['peak_memory_mib']:.0f} MiB."
     )
     chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
-    cli.console.print(f"Model: {folder}.{chosen}\nNext: python -m eval.score model={folder} data={config.data} out=…")
+    cli.console.print(f"Model: {folder}.{chosen}")
+    if config.cache is None:
+        cli.console.print(f"Next: python -m eval.score model={folder} data={config.data} out=…")
 
 
 def tidy(out: Path) -> None:
@@ -68,10 +109,12 @@ def tidy(out: Path) -> None:
     shutil.rmtree(out / lineage.CHECKPOINTS, ignore_errors=True)
 
 
-def _portable(config: TrainConfig) -> dict[str, Any]:
+def portable(config: TrainConfig) -> dict[str, Any]:
     """Return the configuration as it travels with the model: folders by their last part, not by where they lie."""
     found = asdict(config)
     found["out"] = None
+    found["cache"] = None
+    found["start"] = None if config.start is None else called(config.start)
     found["data"] = Path(config.data).name
     found["model"]["name"] = called(config.model.name)
     return found

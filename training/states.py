@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class StoredStates(Dataset[dict[str, Any]]):
 
     def __init__(self, path: Path, spans: np.ndarray, width: int, targets: list[list[int]]) -> None:
         self.states = np.memmap(path, dtype=np.float16, mode="r").reshape(-1, width)
-        self.spans, self.targets = spans, targets
+        self.path, self.spans, self.targets = path, spans, targets
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -36,6 +36,11 @@ class StoredStates(Dataset[dict[str, Any]]):
         first, frames = self.spans[epoch % len(self.spans), index]
         states = self.states[first : first + frames]
         return {"states": torch.from_numpy(states.astype(np.float32)), "labels": self.targets[index]}
+
+    def part(self, kept: Sequence[int]) -> StoredStates:
+        """Return the examples at these indices, over the same file."""
+        targets = [self.targets[index] for index in kept]
+        return StoredStates(self.path, self.spans[:, list(kept)], self.states.shape[1], targets)
 
 
 @torch.inference_mode()
