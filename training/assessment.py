@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from collection.schema import Seconds
+from collection.schema import Scores, Seconds
 
-FORMAT = "parlure-assessment/1"
+FORMAT = "parlure-assessment/2"
 
 
 class Verdict(StrEnum):
@@ -29,9 +29,54 @@ class Verdict(StrEnum):
     """Sound, but the model hears no phone in it. Scores are kept for evaluation; a learner must not see them."""
 
 
+class Fault(StrEnum):
+    """What was wrong with a flagged phone."""
+
+    SUBSTITUTION = "substitution"
+    OMISSION = "omission"
+    UNCLEAR = "unclear"
+    """The phone itself still fits best: distorted, not replaced."""
+    UNSURE = "unsure"
+    """Something is wrong and the model cannot say what: the learner is told to listen again, not what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What may have been said in the place of a phone, "" for nothing; ``confidence`` is its posterior, 0 to 1."""
+
+    symbol: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a phone was flagged: ``heard`` in its place ("" for nothing, ``None`` when unsure) and how surely.
+
+    ``hint`` names what to change (``training.hints``), ``None`` where there is nothing to name.
+    """
+
+    fault: Fault
+    heard: str | None
+    confidence: float
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A phone said beside the text, before canonical phone number ``before`` (their count: at the end)."""
+
+    symbol: str
+    before: int
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneScore:
-    """One canonical phone: where it was, how well it fits, and its strongest rival. Logarithms are natural."""
+    """One canonical phone: where it was, how well it fits, and its strongest rival. Logarithms are natural.
+
+    What only a scorer can say is ``None`` without one: ``accuracy`` on the human scale 0-2, ``mispronounced`` the
+    calibrated probability of an accuracy below 0.5, ``flagged`` whether that is above the checkpoint's threshold.
+    """
 
     symbol: str
     word_index: int
@@ -47,6 +92,13 @@ class PhoneScore:
     """``gop_lp`` minus that of the best other phone on these frames; above 0 where this phone wins."""
     rival: str
     """The likeliest alternative to the phone; "" is leaving it out."""
+    alternatives: tuple[Alternative, ...] = ()
+    """The three likeliest things said here, the phone itself among them where it is one, likeliest first."""
+    accuracy: float | None = None
+    mispronounced: float | None = None
+    flagged: bool | None = None
+    diagnosis: Diagnosis | None = None
+    """Only for a flagged phone."""
 
     @property
     def heard(self) -> str:
@@ -56,19 +108,26 @@ class PhoneScore:
 
 @dataclass(frozen=True, slots=True)
 class WordScore:
-    """One word: ``gop_sf`` is the mean over its phones; times and score are ``None`` for a word without phones."""
+    """One word: ``gop_sf`` is the mean over its phones; times and score are ``None`` for a word without phones.
+
+    ``accuracy``, ``stress`` and ``total`` are on the human scale 0-10, ``None`` without a scorer.
+    """
 
     text: str
     start: Seconds | None
     end: Seconds | None
     gop_sf: float | None
+    accuracy: float | None = None
+    stress: float | None = None
+    total: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """One reading: ``phones`` and ``words`` are empty unless the verdict is ``ok`` or ``nothing_heard``.
 
-    ``decoded`` is what the model hears without knowing the text, ``frames`` the number of posterior frames.
+    ``decoded`` is what the model hears without knowing the text, ``frames`` the number of posterior frames. ``scores``
+    are the utterance's, 0-10, ``None`` without a scorer.
     """
 
     verdict: Verdict
@@ -77,13 +136,17 @@ class Assessment:
     decoded: tuple[str, ...] = ()
     frames: int = 0
     duration: Seconds = 0.0
+    insertions: tuple[Insertion, ...] = ()
+    scores: Scores | None = None
 
     def to_json(self) -> str:
         """Return strict JSON (no NaN, no infinity), one object.
 
         ``format``; ``verdict``; ``duration`` s; ``frames``; ``decoded`` [symbol];
-        ``words`` [{text, start, end, gop_sf}];
-        ``phones`` [{symbol, word_index, start, end, gop_sf, rival_ratio, gop_lp, gop_lpr, rival, heard}].
+        ``words`` [{text, start, end, gop_sf, accuracy, stress, total}];
+        ``phones`` [{symbol, word_index, start, end, gop_sf, rival_ratio, gop_lp, gop_lpr, rival, heard, accuracy,
+        mispronounced, flagged, alternatives [{symbol, confidence}], diagnosis {fault, heard, confidence, hint}}];
+        ``insertions`` [{symbol, before, confidence}]; ``scores`` {accuracy, fluency, completeness, prosody, total}.
         """
         phones = [{**asdict(phone), "heard": phone.heard} for phone in self.phones]
         record = {"format": FORMAT, **asdict(self), "phones": phones}
