@@ -22,14 +22,15 @@ from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
 from collection.schema import SAMPLE_RATE
-from training import align, gop, lineage
+from training import align, diagnosis, gop, lineage
 from training.assessment import Assessment, PhoneScore, Verdict, WordScore
 from training.errors import AlignmentError, AssessmentError, Misfit, ModelError
-from training.posteriors import PosteriorModel
+from training.judgement import Judgement, judgements
+from training.phone_features import describe
+from training.posteriors import Heard, PosteriorModel
 from training.readings import choose_reading
-
-LOG_FLOOR = -100.0
-"""Log posteriors are raised to this, so that a model's exact zeros never make an infinite score."""
+from training.scorer import collate
+from training.sound_check import AssessSettings, judge_reading, judge_sound
 
 SCORE_LIMIT = 1e6
 """Scores end here on both sides; only a model with a single phone, which has no rival, ever gets there."""
@@ -41,31 +42,18 @@ Canonical = Sequence[tuple[str, int]]
 """The phones to score: (symbol, index of its word), in order."""
 
 
-@dataclass
-class AssessSettings:
-    """How sound and text are taken in before they are scored."""
-
-    min_seconds: float = 0.1
-    """s; a shorter recording gets the verdict too_short."""
-    max_seconds: float = 30.0
-    """s; a longer recording gets the verdict too_long (a Whisper encoder hears 30 s, memory ends somewhere for all)."""
-    silence_dbfs: float = -60.0
-    """dBFS of the highest sample, mean removed; below it the verdict is silent."""
-    max_readings: int = 64
-    """Pronunciations of a whole text compared at once; beyond, words are decided one by one, left to right."""
-    reach: float = align.REACH
-    """s; how far a phone's time may grow into the blank frames beside it."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One utterance that can be scored: its place in the batch, posteriors, phones and their words."""
+    """One utterance that can be scored: its place in the batch, what was heard, its phones in words and their times."""
 
     place: int
-    log_probs: torch.Tensor
+    waveform: np.ndarray
+    heard: Heard
     canonical: tuple[tuple[str, int], ...]
     targets: list[int]
     words: tuple[str, ...]
+    spans: list[align.Span]
+    times: list[align.Times]
 
 
 class Assessor:
@@ -77,6 +65,7 @@ class Assessor:
         self.inventory = tuple(model.config.inventory)
         self.language = model.config.language
         self.frame_seconds = model.frame_seconds
+        self._layers = tuple(model.config.scorer["state_layers"]) if model.config.scorer else ()
         self._index = {symbol: index for index, symbol in enumerate(self.inventory, start=1)}
 
     @classmethod
@@ -128,25 +117,25 @@ class Assessor:
         clean = [np.asarray(waveform, dtype=np.float32) for waveform in waveforms]
         verdicts = [judge_sound(waveform, self.settings) for waveform in clean]
         heard = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.OK]
-        tables = self._posteriors([clean[place] for place in heard])
+        found = self._hear([clean[place] for place in heard])
         results = [
             Assessment(verdict, duration=waveform.size / SAMPLE_RATE)
             for verdict, waveform in zip(verdicts, clean, strict=True)
         ]
         tasks = []
-        for place, table in zip(heard, tables, strict=True):
+        for place, sound in zip(heard, found, strict=True):
             text = "" if texts is None else texts[place]
             canonical = None if canonicals is None else canonicals[place]
-            task = self._prepare(place, table, text, canonical)
-            decoded = tuple(self.inventory[index - 1] for index in align.greedy(table))
-            results[place] = replace(results[place], decoded=decoded, frames=len(table))
+            task = self._prepare(place, clean[place], sound, text, canonical)
+            decoded = tuple(self.inventory[index - 1] for index in align.greedy(sound.log_probs))
+            results[place] = replace(results[place], decoded=decoded, frames=len(sound.log_probs))
             if isinstance(task, Verdict):
                 results[place] = replace(results[place], verdict=task)
             else:
                 tasks.append(task)
-        exact = gop.exact_batch([task.log_probs for task in tasks], [task.targets for task in tasks])
-        for task, scores in zip(tasks, exact, strict=True):
-            results[task.place] = self._score(results[task.place], task, scores)
+        exact = gop.exact_batch([task.heard.log_probs for task in tasks], [task.targets for task in tasks])
+        for task, one, judgement in zip(tasks, exact, self._judge(tasks, exact), strict=True):
+            results[task.place] = self._result(results[task.place], task, one, judgement)
         return results
 
     def _encode(self, symbols: Iterable[str]) -> list[int]:
@@ -160,18 +149,19 @@ class Assessor:
             indices.append(self._index[symbol])
         return indices
 
-    def _posteriors(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
+    def _hear(self, waveforms: list[np.ndarray]) -> list[Heard]:
         if not waveforms:
             return []
-        tables = [heard.log_probs for heard in self.model.hear(waveforms)]
-        if any(bool(torch.isnan(table).any()) for table in tables):
+        found = self.model.hear(waveforms, self._layers)
+        if any(bool(torch.isnan(heard.log_probs).any()) for heard in found):
             raise AssessmentError("The model gave NaN: its weights are damaged, or it ran in too low a precision.")
-        # Apple's GPUs have no float64, which exact scores need.
-        return [(table.cpu() if table.device.type == "mps" else table).clamp(min=LOG_FLOOR) for table in tables]
+        return [heard.floored() for heard in found]
 
-    def _prepare(self, place: int, table: torch.Tensor, text: str, canonical: Canonical | None) -> _Task | Verdict:
+    def _prepare(
+        self, place: int, waveform: np.ndarray, heard: Heard, text: str, canonical: Canonical | None
+    ) -> _Task | Verdict:
         """Choose the phones to score; a verdict instead where there is nothing to score or no room for it."""
-        indexed = canonical
+        table, indexed = heard.log_probs, canonical
         if indexed is None:
             lexicon = Lexicon(self.language)
             try:
@@ -188,51 +178,67 @@ class Assessor:
             words = tuple(named) if len(named) >= count else ("",) * count
         targets = self._encode(symbol for symbol, _ in indexed)
         try:
-            align.check(table, targets)
+            spans = align.force(table, targets)
         except AlignmentError as error:
             return Verdict.NO_TEXT if error.reason is Misfit.NO_PHONES else Verdict.TOO_SHORT
-        return _Task(place, table, tuple(indexed), targets, words)
+        times = align.phone_times(spans, len(table), self.frame_seconds, self.settings.reach)
+        end = len(waveform) / SAMPLE_RATE
+        times = [align.Times(min(time.start, end), min(time.end, end)) for time in times]
+        return _Task(place, waveform, heard, tuple(indexed), targets, words, spans, times)
 
-    def _score(self, result: Assessment, task: _Task, exact: gop.ExactGop) -> Assessment:
-        spans = align.force(task.log_probs, task.targets)
-        aligned = gop.aligned(task.log_probs, task.targets, spans)
-        times = align.phone_times(spans, len(task.log_probs), self.frame_seconds, self.settings.reach)
-        times = [align.Times(min(time.start, result.duration), min(time.end, result.duration)) for time in times]
+    def _judge(self, tasks: Sequence[_Task], exact: Sequence[gop.ExactGop]) -> Sequence[Judgement | None]:
+        """Return what the scorer says of each reading, ``None`` without a scorer."""
+        threshold = self.model.threshold
+        if threshold is None or not tasks:
+            return [None] * len(tasks)
+        features = [
+            describe(
+                task.waveform,
+                task.heard.log_probs,
+                task.heard.states,
+                task.targets,
+                [word for _, word in task.canonical],
+                one,
+                task.spans,
+                task.times,
+                self.frame_seconds,
+            )
+            for task, one in zip(tasks, exact, strict=True)
+        ]
+        return judgements(self.model.score(collate(features)), features, threshold)
+
+    def _result(self, result: Assessment, task: _Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
+        aligned = gop.aligned(task.heard.log_probs, task.targets, task.spans)
         competitors = exact.competitors(task.targets).tolist()
         rivals = [self.inventory[index - 1] if index else "" for index in competitors]
-        rows = range(len(task.targets))
-        columns = (exact.gop, exact.ratios[rows, competitors], aligned.log_posterior, aligned.ratio)
+        columns = (exact.gop, exact.ratios[range(len(rivals)), competitors], aligned.log_posterior, aligned.ratio)
         scores = torch.stack([column.cpu() for column in columns], 1).clamp(-SCORE_LIMIT, SCORE_LIMIT).tolist()
-        phones = tuple(
-            PhoneScore(*phone, time.start, time.end, **dict(zip(SCORES, row, strict=True)), rival=rival)
-            for phone, time, row, rival in zip(task.canonical, times, scores, rivals, strict=True)
-        )
-        index = [word for _, word in task.canonical]
-        word_times = align.word_times(times, index, len(task.words))
+        said = diagnosis.alternatives(exact, self.inventory)
+        phones = [
+            PhoneScore(
+                *phone, time.start, time.end, **dict(zip(SCORES, row, strict=True)), rival=rival, alternatives=best
+            )
+            for phone, time, row, rival, best in zip(task.canonical, task.times, scores, rivals, said, strict=True)
+        ]
+        words = self._words(task, phones)
+        read = [symbol for symbol, _ in task.canonical]
+        verdict = judge_reading(result.decoded, read, self.settings)
+        found = replace(result, verdict=verdict, phones=tuple(phones), words=tuple(words))
+        if judgement is None:
+            return found
+        added = diagnosis.insertions(exact, self.inventory, self.settings.surest_insertion)
+        return judgement.complete(replace(found, insertions=added), self.settings.surest)
+
+    @staticmethod
+    def _words(task: _Task, phones: Sequence[PhoneScore]) -> list[WordScore]:
+        word_times = align.word_times(task.times, [word for _, word in task.canonical], len(task.words))
         words = []
         for number, (text, time) in enumerate(zip(task.words, word_times, strict=True)):
             own = [phone.gop_sf for phone in phones if phone.word_index == number]
             mean = sum(own) / len(own) if own else None
             start, end = (None, None) if time is None else (time.start, time.end)
             words.append(WordScore(text, start, end, mean))
-        verdict = Verdict.OK if result.decoded else Verdict.NOTHING_HEARD
-        return replace(result, verdict=verdict, phones=phones, words=tuple(words))
-
-
-def judge_sound(waveform: np.ndarray, settings: AssessSettings) -> Verdict:
-    """Return whether samples (N,) can be scored at all, before any model hears them."""
-    if waveform.ndim != 1:
-        raise AssessmentError(
-            f"A waveform is one row of samples (N,), this one has shape {waveform.shape}: mix to mono."
-        )
-    if not np.isfinite(waveform).all():
-        return Verdict.DAMAGED
-    if waveform.size < max(1, settings.min_seconds * SAMPLE_RATE):
-        return Verdict.TOO_SHORT
-    if waveform.size > settings.max_seconds * SAMPLE_RATE:
-        return Verdict.TOO_LONG
-    peak = float(np.abs(waveform - waveform.mean()).max())
-    return Verdict.SILENT if peak < 10 ** (settings.silence_dbfs / 20) else Verdict.OK
+        return words
 
 
 @dataclass

@@ -27,6 +27,8 @@ class Verdict(StrEnum):
     """The text has a word that nobody can read in the model's language."""
     NOTHING_HEARD = "nothing_heard"
     """Sound, but the model hears no phone in it. Scores are kept for evaluation; a learner must not see them."""
+    UNRELATED = "unrelated"
+    """Speech, but not of this text. Scores are kept as above."""
 
 
 class Fault(StrEnum):
@@ -124,7 +126,8 @@ class WordScore:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """One reading: ``phones`` and ``words`` are empty unless the verdict is ``ok`` or ``nothing_heard``.
+    """One reading: ``phones`` and ``words`` are empty unless the verdict is ``ok``, ``nothing_heard`` or
+    ``unrelated``.
 
     ``decoded`` is what the model hears without knowing the text, ``frames`` the number of posterior frames. ``scores``
     are the utterance's, 0-10, ``None`` without a scorer.

@@ -18,6 +18,7 @@ ADVICE = {
     Verdict.DAMAGED: "The recording is damaged. Record again.",
     Verdict.NO_TEXT: "The text holds no word. Give the text that was read.",
     Verdict.UNREADABLE: "A word of the text has no known pronunciation. Check its spelling and the model's language.",
+    Verdict.UNRELATED: "What was read is not this text. Choose the text that was read, or read this one again.",
     Verdict.NOTHING_HEARD: "No speech was recognised. Come closer to the microphone, then record again.",
 }
 

@@ -12,6 +12,9 @@ import torch
 from collection.schema import Seconds
 from training.scorer import ScorerBatch, ScorerOutput
 
+LOG_FLOOR = -100.0
+"""Log posteriors are raised to this, so that a model's exact zeros never make an infinite score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -19,6 +22,12 @@ class Heard:
 
     log_probs: torch.Tensor
     states: torch.Tensor
+
+    def floored(self) -> Heard:
+        """Return the same with posteriors that exact scores can be computed from: finite, where float64 exists."""
+        # Apple's GPUs have no float64.
+        table = self.log_probs.cpu() if self.log_probs.device.type == "mps" else self.log_probs
+        return Heard(table.clamp(min=LOG_FLOOR), self.states)
 
 
 class PosteriorConfig(Protocol):

@@ -19,8 +19,6 @@ from training.score_fit import NAN, Labels
 from training.scorer import UTTERANCE_SCORES, WORD_SCORES
 
 BATCH = 8
-LOG_FLOOR = -100.0
-"""Log posteriors are raised to this, so that a model's exact zeros never make an infinite score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,9 @@ def extract(
         batch = order[start : start + BATCH]
         waveforms = [decode_flac(data.table[index]["audio"]["bytes"]) for index in batch]
         heard = model.hear(waveforms, layers)
-        tables = [each.log_probs for each in (heard if listener is model else listener.hear(waveforms))]
+        tables = [each.floored().log_probs for each in (heard if listener is model else listener.hear(waveforms))]
         for place, index in enumerate(batch):
-            known, table = rated[index], tables[place].clamp(min=LOG_FLOOR)
+            known, table = rated[index], tables[place]
             if known is not None and align.frames_needed(known.targets) <= len(table):
                 spans = align.force(table, known.targets)
                 times = align.phone_times(spans, len(table), model.frame_seconds)

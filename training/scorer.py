@@ -159,10 +159,11 @@ class Member(nn.Module):
         """See ``Scorer.forward``."""
         real = batch.phones > 0
         order = torch.arange(batch.phones.shape[1], device=real.device).clamp(max=self.position.num_embeddings - 1)
-        states = nn.functional.layer_norm(batch.states, batch.states.shape[-1:])
-        mixed = torch.einsum("bsld,l->bsd", states, self.layer_weights.softmax(0))
         x = self.symbol(batch.phones) + self.place(batch.places) + self.position(order)
-        x = x + self.measure((batch.measures - self.mean) / self.deviation) + self.project(mixed)
+        x = x + self.measure((batch.measures - self.mean) / self.deviation)
+        if len(self.layer_weights):
+            states = nn.functional.layer_norm(batch.states, batch.states.shape[-1:])
+            x = x + self.project(torch.einsum("bsld,l->bsd", states, self.layer_weights.softmax(0)))
         x = self.attention(x, src_key_padding_mask=~real)
         accuracy, bad = self.phone(x).unbind(-1)
         share = real[..., None].to(x)

@@ -51,8 +51,8 @@ def test_the_loss_is_float32_under_bf16() -> None:
 @pytest.mark.parametrize("head", list(Head))
 def test_posteriors_are_the_same_alone_and_in_a_batch(head: Head) -> None:
     model = phone_model(SYMBOLS, head)
-    together = model.log_probs([SOUND, SOUND[:5000]])
-    alone = model.log_probs([SOUND[:5000]])[0]
+    together = [heard.log_probs for heard in model.hear([SOUND, SOUND[:5000]])]
+    alone = model.hear([SOUND[:5000]])[0].log_probs
     assert together[1].shape == (15, 5)
     torch.testing.assert_close(together[1], alone, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(together[0].exp().sum(-1), torch.ones(len(together[0])))
@@ -70,7 +70,7 @@ def test_a_checkpoint_needs_nothing_but_itself(tmp_path: Path, family: str) -> N
     assert opened.config.inventory == list(SYMBOLS)
     assert opened.config.language == "en-US"
     assert opened.frame_seconds == pytest.approx(0.02)
-    assert torch.equal(opened.log_probs([SOUND])[0], model.log_probs([SOUND])[0])
+    assert torch.equal(opened.hear([SOUND])[0].log_probs, model.hear([SOUND])[0].log_probs)
 
 
 def test_pretrained_weights_are_loaded_and_random_ones_on_request(tmp_path: Path) -> None:

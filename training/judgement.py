@@ -1,0 +1,67 @@
+"""What a scorer says of one reading, and how an assessment tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from collection.schema import Scores, WordScores
+from training.assessment import Assessment, PhoneScore
+from training.diagnosis import diagnose
+from training.phone_features import PhoneFeatures
+from training.scorer import UTTERANCE_SCORES, WORD_SCORES, ScorerOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Scores of one reading on the human scales: ``accuracy`` and ``mispronounced`` a phone, ``words`` a word.
+
+    ``threshold`` is the probability of a mispronunciation from which a phone is flagged.
+    """
+
+    accuracy: list[float]
+    mispronounced: list[float]
+    words: list[WordScores]
+    utterance: Scores
+    threshold: float
+
+    def complete(self, assessment: Assessment, surest: float) -> Assessment:
+        """Return the assessment with these scores; flagged phones get a diagnosis of at least this confidence."""
+        phones = tuple(
+            self._phone(phone, accuracy, mispronounced, surest)
+            for phone, accuracy, mispronounced in zip(assessment.phones, self.accuracy, self.mispronounced, strict=True)
+        )
+        spoken = {phone.word_index for phone in phones}
+        words = tuple(
+            replace(word, **asdict(self.words[index])) if index in spoken else word
+            for index, word in enumerate(assessment.words)
+        )
+        return replace(assessment, phones=phones, words=words, scores=self.utterance)
+
+    def _phone(self, phone: PhoneScore, accuracy: float, mispronounced: float, surest: float) -> PhoneScore:
+        flagged = mispronounced >= self.threshold
+        why = diagnose(phone.symbol, phone.alternatives, surest) if flagged else None
+        return replace(phone, accuracy=accuracy, mispronounced=mispronounced, flagged=flagged, diagnosis=why)
+
+
+def judgements(output: ScorerOutput, features: Sequence[PhoneFeatures], threshold: float) -> list[Judgement]:
+    """Return the scores of each reading out of a padded batch."""
+    accuracy, bad = output.accuracy.cpu(), torch.sigmoid(output.bad.double()).cpu()
+    found = []
+    for row, each in enumerate(features):
+        phones, words = len(each.targets), int(each.words.max()) + 1
+        found.append(
+            Judgement(
+                accuracy[row, :phones].tolist(),
+                bad[row, :phones].tolist(),
+                [
+                    WordScores(**dict(zip(WORD_SCORES, scores, strict=True)))
+                    for scores in output.words[row, :words].tolist()
+                ],
+                Scores(**dict(zip(UTTERANCE_SCORES, output.utterance[row].tolist(), strict=True))),
+                threshold,
+            )
+        )
+    return found
