@@ -29,7 +29,7 @@ from collection import audio, cli, keys, quality, sandbox
 from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
 from collection.segment import SegmentConfig, Segmenter, cut
-from eval import scaling
+from eval import gop_bench, scaling
 from eval.errors import BenchError
 
 
@@ -39,6 +39,7 @@ class Part(StrEnum):
     speed = "speed"
     memory = "memory"
     scaling = "scaling"
+    gop = "gop"
 
 
 @dataclass
@@ -99,6 +100,8 @@ def bench(config: BenchConfig) -> None:
         if Part.scaling in config.parts:
             part = _part(corpus, config.scaling_recordings, scratch / "scaling-part")
             cli.console.print(scaling.table(part, key, scratch, config.scaling_workers, config.repeats))
+        if Part.gop in config.parts:
+            cli.console.print(gop_bench.table(repeats=20))
 
 
 def segmentation(corpus: Path, hours: float, scratch: Path) -> Speed:

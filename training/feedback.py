@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training.assessment import Assessment, PhoneScore, Verdict
+from training.assessment import Assessment, Fault, PhoneScore, Verdict
 
 DOUBTFUL = -0.7
 """gop_sf below which a phone that still wins is shown as doubtful: less than half of the probability is its own."""
@@ -22,11 +24,17 @@ ADVICE = {
     Verdict.NOTHING_HEARD: "No speech was recognised. Come closer to the microphone, then record again.",
 }
 
+GRADES = {Fault.SUBSTITUTION: "changed", Fault.OMISSION: "missing"}
 STYLES = {"good": "green", "doubtful": "yellow", "changed": "bold red", "missing": "bold red strike"}
 
 
 def grade(phone: PhoneScore) -> str:
-    """Return how a phone is shown: good, doubtful, changed (another was heard) or missing (none was)."""
+    """Return how a phone is shown: good, doubtful, changed (another was heard) or missing (none was).
+
+    A scorer's flag decides where there is one, the GOP alone elsewhere.
+    """
+    if phone.flagged is not None:
+        return "good" if phone.diagnosis is None else GRADES.get(phone.diagnosis.fault, "doubtful")
     if phone.heard == phone.symbol:
         return "good" if phone.gop_sf >= DOUBTFUL else "doubtful"
     return "changed" if phone.heard else "missing"
@@ -34,10 +42,11 @@ def grade(phone: PhoneScore) -> str:
 
 def remark(phone: PhoneScore) -> str:
     """Return what to tell about one phone, "" when nothing."""
+    heard = phone.heard if phone.diagnosis is None else phone.diagnosis.heard
     return {
         "good": "",
         "doubtful": f"{phone.symbol} was not clear",
-        "changed": f"{phone.symbol} sounded like {phone.heard}",
+        "changed": f"{phone.symbol} sounded like {heard}",
         "missing": f"{phone.symbol} was not heard",
     }[grade(phone)]
 
@@ -57,4 +66,8 @@ def render(assessment: Assessment) -> RenderableType:
         table.add_row(Text(word.text), *times, symbols, Text(remarks))
     fine = sum(grade(phone) == "good" for phone in assessment.phones)
     total = Text(f"{fine} of {len(assessment.phones)} phones clear. An advice by a model, not a grade.", style="dim")
-    return Group(table, Text(), total)
+    lines: list[RenderableType] = [table, Text()]
+    if assessment.scores is not None:
+        told = (f"{name} {value:.1f}" for name, value in asdict(assessment.scores).items() if value is not None)
+        lines.append(Text(f"Of 10: {', '.join(told)}."))
+    return Group(*lines, total)
