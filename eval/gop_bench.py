@@ -70,7 +70,7 @@ def one_by_one(log_probs: torch.Tensor, targets: list[int]) -> object:
     """Score every alternative by a CTC loss of its own."""
     frames = torch.tensor([len(log_probs)])
     texts = [targets[:i] + ([q] if q else []) + targets[i + 1 :] for i in range(len(targets)) for q in range(SYMBOLS)]
-    texts += [targets[:i] + [q] + targets[i:] for i in range(len(targets) + 1) for q in range(1, SYMBOLS)]
+    texts += [[*targets[:i], q, *targets[i:]] for i in range(len(targets) + 1) for q in range(1, SYMBOLS)]
     return [
         ctc_loss(log_probs[:, None], torch.tensor([text]), frames, torch.tensor([len(text)]), reduction="sum")
         for text in texts
