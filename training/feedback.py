@@ -17,6 +17,7 @@ ADVICE = {
     Verdict.TOO_SHORT: "The recording is too short for this text. Read the whole text, then stop the recording.",
     Verdict.TOO_LONG: "The recording is too long to assess in one piece. Read one sentence at a time.",
     Verdict.SILENT: "The recording is silent. Check the microphone, then record again.",
+    Verdict.CLIPPED: "The recording is overloaded. Move away from the microphone, then record again.",
     Verdict.DAMAGED: "The recording is damaged. Record again.",
     Verdict.NO_TEXT: "The text holds no word. Give the text that was read.",
     Verdict.UNREADABLE: "A word of the text has no known pronunciation. Check its spelling and the model's language.",
