@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,17 +94,22 @@ def train(config: TrainConfig) -> Path:
         scorer.members[number] = _member(material[learns], shape, config, config.seed + number, members)
     scorer.eval()
     figures: dict[str, float] = {}
+    by_seed: list[dict[str, float]] = []
     if config.select.validation_split:
         features, labels = material[config.select.validation_split]
         calibrate(scorer, features, labels)
         figures = figures_of(scorer, features, labels)
+        alone = [Scorer(replace(shape, members=1)).eval() for _ in scorer.members]
+        for one, member in zip(alone, scorer.members, strict=True):
+            one.members[0] = member
+        by_seed = [figures_of(one, features, labels) for one in alone]
     model.scorer, model.config.scorer = scorer, shape.to_dict()
     model.cpu().save_pretrained(out / MODEL)
     speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
     own = lineage.ancestor(release, tuple(data), speakers)
     others = [each for each in origin.releases if each.manifest_sha256 != own.manifest_sha256]
     lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), (*others, own)))
-    _finish(config, identity, data, figures, time.monotonic() - started)
+    _finish(config, identity, data, {"validation": figures, "validation_by_seed": by_seed}, time.monotonic() - started)
     return out / MODEL
 
 
@@ -199,7 +205,7 @@ def figures_of(scorer: Scorer, features: list[PhoneFeatures], labels: list[Label
 
 
 def _finish(
-    config: TrainConfig, identity: str, data: dict[str, SplitData], figures: dict[str, float], seconds: float
+    config: TrainConfig, identity: str, data: dict[str, SplitData], figures: dict[str, Any], seconds: float
 ) -> None:
     out = Path(config.out)
     folder = out / MODEL
@@ -213,12 +219,12 @@ def _finish(
             "code_version": manifest.code_version(),
             "config": settings,
             "left_out": {split: dict(part.left) for split, part in data.items()},
-            "validation": figures,
+            **figures,
             "seconds": seconds,
             "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
         },
     )
     run_folder.tidy(out)
-    told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    told = ", ".join(f"{name} {value:.3f}" for name, value in figures["validation"].items())
     told = f" On the validation speakers: {told}." if told else ""
     cli.console.print(f"Model: {folder}.{told}\nNext: python -m eval.score model={folder} data={config.data} out=…")

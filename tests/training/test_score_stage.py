@@ -135,6 +135,9 @@ def test_a_scorer_without_states_or_folds_on_a_recogniser_that_is_given(
     start = str(cache / "recogniser" / "model")
     model = PhoneModel.from_pretrained(train(configured(release, tmp_path / "run", start=start, score=score)))
     assert len(model.scorer.members) == 2
+    facts = manifest.read(tmp_path / "run")
+    assert facts is not None
+    assert len({figures["phone_mse"] for figures in facts["validation_by_seed"]}) == 2
     assert model.config.scorer["state_layers"] == []
     other = configured(release, tmp_path / "other", start=start, optim=OptimConfig(max_steps=5, batch_size=4))
     with pytest.raises(ModelError, match=r"optim\.max_steps=4, this run says 5"):
