@@ -55,7 +55,8 @@ def one_against_the_others(
     compared = [(*pair, metrics.pearson(pair[0], pair[1], unit)) for pair in pairs if len(pair[0])]
     known = [pair for pair in compared if pair[3].value is not None]
     if not known:
-        value = Value(None, compared[0][3].reason if compared else f"no {unit} was scored by two raters")
+        why = "the scores of every rater are all the same" if compared else f"no {unit} was scored by two raters"
+        value = Value(None, why)
         interval = Interval(None, None, value.reason)
     else:
         value = Value(float(np.mean([pair[3].value for pair in known])))

@@ -59,12 +59,15 @@ def _figures(
     codes, speakers = encode(table.column("speaker_id").filter(pa.array(used)).to_pylist())
     owners = (codes, len(speakers))
     x, y = predicted[used], human[used]
+    silent = (
+        Value(None, f"the model gives no {score} of a rated {unit}") if len(x) == 0 < np.isfinite(human).sum() else None
+    )
     what = f"the mean {score} of the calibration split, for every {unit}"
     return [
         figure(
             f"{unit}_{score}_pcc",
             f"{unit.capitalize()} {score}, Pearson correlation",
-            metrics.pearson(x, y, unit),
+            silent or metrics.pearson(x, y, unit),
             pearson_interval(x, y, *owners, config),
             Value(0.0 if len(x) else None),
             what,
@@ -74,7 +77,7 @@ def _figures(
         figure(
             f"{unit}_{score}_mse",
             f"{unit.capitalize()} {score} (0 to 10), mean squared error",
-            metrics.mean_squared_error(x, y, unit),
+            silent or metrics.mean_squared_error(x, y, unit),
             mean_interval((x - y) ** 2, *owners, config),
             _constant_error(y, known, score, unit, reason),
             what,

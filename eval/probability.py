@@ -129,18 +129,16 @@ def coverage_risk(said: Told, config: BootstrapConfig) -> dict[str, Any]:
     area = Value(float(area_under_risk(total[None])[0])) if len(sure) else Value(None, "no rated phone")
     interval = bootstrap.interval(cells, area_under_risk, config)
     kept, errors = np.cumsum(total[0::2]), np.cumsum(total[1::2])
-    error = float(wrong.mean()) if len(sure) else None
-    best = None
-    if error is not None:
-        best = error + (1 - error) * float(np.log1p(-error)) if error < 1 else 1.0
+    # Ranks that put every wrong phone last, no two the same.
+    best = _cell_sums(said, equal_cells(np.argsort(np.argsort(wrong, kind="stable")), STEPS), wrong).sum(0)
     return {
         "sureness": "p of flagged phones, 1 - p of the others",
         "area": area.value,
         "low": interval.low if area.value is not None else None,
         "high": interval.high if area.value is not None else None,
         "reason": area.reason or interval.reason,
-        "random": error,
-        "best": best,
+        "random": float(wrong.mean()) if len(sure) else None,
+        "best": float(area_under_risk(best[None])[0]) if len(sure) else None,
         "points": [
             {"kept": int(n), "wrong": int(w), "coverage": float(n / kept[-1]), "error": float(w / n)}
             for n, w in zip(kept, errors, strict=True)

@@ -35,9 +35,10 @@ def alone_rows(run: Run) -> list[dict[str, Any]]:
     base = [{"value": figure_text(own[name]["baseline"]["value"], own[name]["percent"])} for name in COMPARED]
     rows.append({"judge": "the mean, or a coin", "cells": [{**cell, "interval": ""} for cell in base]})
     human = own["phone_pcc"].get("human")
-    said = human_text(human) or (f"{NONE} ({human['reason']})" if human else NONE)
-    others = [{"value": NONE, "interval": ""}] * (len(COMPARED) - 1)
-    return [*rows, {"judge": "one human against the others", "cells": [{"value": said, "interval": ""}, *others]}]
+    said = _cell(human and {**human, "percent": False})
+    if human and human["value"] is None:
+        said["interval"] = human["reason"]
+    return [*rows, {"judge": "one human against the others", "cells": [said, *[_cell(None)] * (len(COMPARED) - 1)]}]
 
 
 def bias_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
