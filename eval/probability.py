@@ -130,7 +130,9 @@ def coverage_risk(said: Told, config: BootstrapConfig) -> dict[str, Any]:
     interval = bootstrap.interval(cells, area_under_risk, config)
     kept, errors = np.cumsum(total[0::2]), np.cumsum(total[1::2])
     # Ranks that put every wrong phone last, no two the same.
-    best = _cell_sums(said, equal_cells(np.argsort(np.argsort(wrong, kind="stable")), STEPS), wrong).sum(0)
+    best = _cell_sums(
+        said, equal_cells(np.argsort(np.argsort(wrong, kind="stable")).astype(np.float64), STEPS), wrong
+    ).sum(0)
     return {
         "sureness": "p of flagged phones, 1 - p of the others",
         "area": area.value,
