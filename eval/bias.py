@@ -35,8 +35,8 @@ def bias_by_age(
 ) -> list[dict[str, Any]]:
     """Return signed error (model minus human, 0-2), correlation and recall: children, adults, not stated, all.
 
-    Groups are hidden as in ``eval.groups``. That table goes by age band: a figure told in both would give away a hidden
-    band by subtraction, so none is.
+    Groups are hidden as in ``eval.groups``. That table goes by age band: a rate told in both would give away that of a
+    hidden band by subtraction, so none is.
     """
     rows = part.utterances.select(["utterance_id", "speaker_id", "age_band"]).to_pylist()
     groups = {row["utterance_id"]: age_group(row["age_band"]) for row in rows}

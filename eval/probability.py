@@ -148,7 +148,7 @@ def coverage_risk(said: Told, config: BootstrapConfig) -> dict[str, Any]:
     }
 
 
-def equal_cells(values: Floats, count: int) -> NDArray[np.intp]:
+def equal_cells(values: Floats | Codes, count: int) -> NDArray[np.intp]:
     """Return the cell of each of N values, (N,): at most ``count`` of about equally many, ascending; ties share one."""
     if not len(values):
         return np.empty(0, dtype=np.intp)
