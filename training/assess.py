@@ -9,6 +9,7 @@ calibrated against human ratings.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -205,7 +206,8 @@ class Assessor:
             )
             for task, one in zip(tasks, exact, strict=True)
         ]
-        return judgements(self.model.score(collate(features)), features, threshold)
+        untold = (self.model.config.scorer or {}).get("untold", ())
+        return judgements(self.model.score(collate(features)), features, threshold, untold)
 
     def _result(self, result: Assessment, task: _Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
         aligned = gop.aligned(task.heard.log_probs, task.targets, task.spans)
@@ -227,7 +229,7 @@ class Assessor:
         if judgement is None:
             return found
         added = diagnosis.insertions(exact, self.inventory, self.settings.surest_insertion)
-        return judgement.complete(replace(found, insertions=added), self.settings.surest)
+        return judgement.complete(replace(found, insertions=added), self.settings.surest, self.language)
 
     @staticmethod
     def _words(task: _Task, phones: Sequence[PhoneScore]) -> list[WordScore]:
@@ -257,6 +259,8 @@ class AssessConfig:
     """torch device; by default the GPU if there is one."""
     json: str | None = None
     """Where to write the assessment as JSON; nothing is written by default."""
+    azure: str | None = None
+    """Where to write it in the shape of Azure's pronunciation assessment, for front-ends that read that."""
     settings: AssessSettings = field(default_factory=AssessSettings)
     """Limits on the sound and on the search for the pronunciation."""
 
@@ -264,6 +268,7 @@ class AssessConfig:
 def work(config: AssessConfig) -> None:
     """Assess one file and print the feedback; raise ``AssessmentError`` with advice where it cannot be scored."""
     from collection.audio import decode
+    from training.azure import to_azure
     from training.feedback import ADVICE, render
 
     if (config.text is None) == (config.text_file is None):
@@ -276,6 +281,8 @@ def work(config: AssessConfig) -> None:
     assessment = assessor.assess(sound.samples, text)
     if config.json:
         atomic_write(Path(config.json), assessment.to_json() + "\n")
+    if config.azure:
+        atomic_write(Path(config.azure), json.dumps(to_azure(assessment, text), ensure_ascii=False) + "\n")
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))

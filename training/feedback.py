@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.assessment import Assessment, Fault, PhoneScore, Verdict
+from training.hints import Hint, text
 
 DOUBTFUL = -0.7
 """gop_sf below which a phone that still wins is shown as doubtful: less than half of the probability is its own."""
@@ -44,12 +45,15 @@ def grade(phone: PhoneScore) -> str:
 def remark(phone: PhoneScore) -> str:
     """Return what to tell about one phone, "" when nothing."""
     heard = phone.heard if phone.diagnosis is None else phone.diagnosis.heard
-    return {
+    told = {
         "good": "",
         "doubtful": f"{phone.symbol} was not clear",
         "changed": f"{phone.symbol} sounded like {heard}",
         "missing": f"{phone.symbol} was not heard",
     }[grade(phone)]
+    hint = phone.diagnosis.hint if phone.diagnosis is not None else None
+    # The verb speaks English, as all verbs do.
+    return told if hint is None or hint == Hint.SAY_IT else f"{told} ({text(hint, 'en')})"
 
 
 def render(assessment: Assessment) -> RenderableType:

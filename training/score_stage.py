@@ -30,7 +30,7 @@ from training.model import PhoneModel
 from training.phone_features import PhoneFeatures, width
 from training.run_folder import MODEL
 from training.score_data import Rated
-from training.score_fit import Labels, calibrate, fit, predict
+from training.score_fit import Labels, calibrate, fit, predict, untold
 from training.scorer import Member, Scorer, ScorerShape
 
 WEIGHTS = "model.safetensors"
@@ -88,7 +88,7 @@ def train(config: TrainConfig) -> Path:
         )
         for split, part in data.items()
     }
-    shape = _shape(config.score, len(symbols) + 1, layers, model.encoder.width)
+    shape = _shape(config.score, len(symbols) + 1, layers, model.encoder.width, untold(material[learns][1]))
     scorer = Scorer(shape)
     for number in range(shape.members):
         scorer.members[number] = _member(material[learns], shape, config, config.seed + number, members)
@@ -164,12 +164,14 @@ def _material(
     return list(held.values()), [known[index] for index in held]
 
 
-def _shape(config: ScoreConfig, symbols: int, layers: tuple[int, ...], state_width: int) -> ScorerShape:
+def _shape(
+    config: ScoreConfig, symbols: int, layers: tuple[int, ...], state_width: int, unknown: tuple[str, ...]
+) -> ScorerShape:
     own = {
         key: getattr(config, key)
         for key in ("members", "size", "layers", "heads", "projection", "dropout", "states_dropout")
     }
-    return ScorerShape(symbols, width(symbols), layers, state_width, **own)
+    return ScorerShape(symbols, width(symbols), layers, state_width, untold=unknown, **own)
 
 
 def _member(material: Material, shape: ScorerShape, config: TrainConfig, seed: int, place: Path) -> Member:

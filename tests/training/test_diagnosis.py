@@ -50,12 +50,13 @@ def test_a_phone_beside_the_text_is_named_where_it_was_said() -> None:
 
 @given(st.sampled_from(["TH", "S", ""]), st.floats(0, 1), st.floats(0, 1))
 def test_doubt_is_told_as_doubt(heard: str, confidence: float, surest: float) -> None:
-    found = diagnosis.diagnose("TH", [Alternative(heard, confidence)], surest)
+    found = diagnosis.diagnose("TH", [Alternative(heard, confidence)], surest, "en-US")
     if confidence < surest:
         assert (found.fault, found.heard) == (Fault.UNSURE, None)
     else:
         fault = {"TH": Fault.UNCLEAR, "S": Fault.SUBSTITUTION, "": Fault.OMISSION}[heard]
-        assert found == Diagnosis(fault, heard, confidence)
+        told = {"TH": None, "S": "place:dental", "": "say:it"}[heard]
+        assert found == Diagnosis(fault, heard, confidence, told)
 
 
 def test_a_judgement_completes_an_assessment() -> None:
@@ -66,9 +67,9 @@ def test_a_judgement_completes_an_assessment() -> None:
     words = tuple(WordScore(text, None, None, None) for text in ("think", "-", "k"))
     marks = [WordScores(3.0, 5.0, 4.0), WordScores(0.0, 0.0, 0.0), WordScores(9.0, 10.0, 9.0)]
     judged = Judgement([0.3, 1.9, 1.8], [0.7, 0.1, 0.2], marks, Scores(6.0, 7.0, 10.0, 7.0, 6.0), threshold=0.5)
-    found = judged.complete(Assessment(Verdict.OK, phones, words), surest=0.5)
+    found = judged.complete(Assessment(Verdict.OK, phones, words), surest=0.5, language="en-US")
     assert [phone.flagged for phone in found.phones] == [True, False, False]
-    assert found.phones[0].diagnosis == Diagnosis(Fault.SUBSTITUTION, "S", 0.9)
+    assert found.phones[0].diagnosis == Diagnosis(Fault.SUBSTITUTION, "S", 0.9, "place:dental")
     assert found.phones[1].diagnosis is None
     assert [word.total for word in found.words] == [4.0, None, 9.0]  # a word without phones has no score
     assert found.scores == Scores(6.0, 7.0, 10.0, 7.0, 6.0)
