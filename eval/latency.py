@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -35,7 +35,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Cost:
-    """One way to run a model: CPU ms an utterance (median), ratios, and what it takes to be there at all."""
+    """One way to run a model: CPU ms an utterance (medians), and what it takes to be there at all."""
 
     way: str
     audio_s: float
@@ -47,54 +47,55 @@ class Cost:
     ratio: float
     """Median over utterances of assessment / encoder alone."""
     load_s: float
-    """CPU s from the start of the process to the first assessment."""
+    """CPU s from the start of the process to the end of the first assessment."""
     peak_mib: float
-    """Peak memory of a process that only assesses, before the encoder alone is loaded."""
+    """Peak memory of a process that only assesses: before the encoder alone is loaded."""
     size_mib: float
 
     def row(self) -> tuple[str, ...]:
-        """Return the table row."""
+        """Return the table row; the real-time factor is CPU time / length of the sound."""
+        times = (self.assess_ms, self.posteriors_ms, self.encoder_ms)
         return (
             self.way,
-            f"{self.assess_ms:.0f} ms",
-            f"{self.assess_ms / 1000 / self.audio_s:.3f}",
-            f"{self.posteriors_ms:.0f} ms",
-            f"{self.encoder_ms:.0f} ms",
+            *(f"{value:.0f} ms" for value in times),
             f"{self.ratio:.2f}",
+            f"{self.assess_ms / 1000 / self.audio_s:.3f}",
             f"{self.load_s:.1f} s",
             f"{self.peak_mib:.0f} MiB",
             f"{self.size_mib:.0f} MiB",
         )
 
 
+HEADINGS = ("way", "assess", "posteriors", "encoder", "ratio", "RTF", "first", "memory", "disk")
+
+
 def table(corpus: Path, model: Path, seconds: float, repeats: int, scratch: Path) -> Table:
-    """Return the costs of a checkpoint, run in its three ways, for utterances of about ``seconds``."""
+    """Return the costs of a checkpoint for real utterances of about ``seconds``, as a table."""
+    found = costs(utterances(corpus, seconds), model, repeats, scratch)
+    shown = Table(*HEADINGS, title=f"utterances of {found[0].audio_s:.1f} s on one core")
+    for cost in found:
+        shown.add_row(*cost.row())
+    return shown
+
+
+def costs(chosen: list[tuple[str, np.ndarray]], model: Path, repeats: int, scratch: Path) -> list[Cost]:
+    """Return what assessing these (text, waveform) costs: by the checkpoint, exported, and exported in int8."""
+    ways = prepare(chosen, model, scratch)
+    return [_in_its_own_process(way, folder, scratch, repeats) for way, folder in ways.items()]
+
+
+def prepare(chosen: list[tuple[str, np.ndarray]], model: Path, scratch: Path) -> dict[str, Path]:
+    """Write what the measuring processes need; return the model folder of each way."""
     from training.export import ExportConfig, export
 
-    chosen = utterances(corpus, seconds)
     np.savez(scratch / "sounds.npz", *(sound for _, sound in chosen))
     (scratch / "texts.json").write_text(json.dumps([text for text, _ in chosen]), "utf-8")
-    folders = {
+    _write_encoder(model, scratch)
+    return {
         "torch": model,
         "ONNX": export(ExportConfig(str(model), str(scratch / "onnx"))),
         "ONNX int8": export(ExportConfig(str(model), str(scratch / "int8"), int8=True)),
     }
-    _write_encoder(model, scratch)
-    audio_s = sum(len(sound) for _, sound in chosen) / len(chosen) / SAMPLE_RATE
-    shown = Table(
-        "way",
-        f"assessment of {audio_s:.1f} s",
-        "real-time factor",
-        "of it, posteriors",
-        "encoder alone",
-        "ratio",
-        "start to first",
-        "peak memory",
-        "size on disk",
-    )
-    for way, folder in folders.items():
-        shown.add_row(*_in_its_own_process(way, folder, scratch, repeats).row())
-    return shown
 
 
 def utterances(corpus: Path, seconds: float) -> list[tuple[str, np.ndarray]]:
@@ -155,7 +156,7 @@ def measure(way: str, folder: Path, scratch: Path, repeats: int) -> Cost:
     load = time.process_time()
     for sound, text in zip(sounds, texts, strict=True):
         assessor.assess(sound, text)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak_mib()
     encode = _encoder(assessor.model, folder, scratch)
     encode(sounds[0])
     spent: list[tuple[float, float, float]] = []
@@ -206,6 +207,12 @@ def _encoder(model: Any, folder: Path, scratch: Path) -> Callable[[np.ndarray], 
         return model.encoder(*ready[id(sound)])
 
     return forward
+
+
+def _peak_mib() -> float:
+    """Return the peak memory of this process; the kernel's other figure, ru_maxrss, remembers the parent's."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
 
 
 def _cpu_ms(work: Callable[[], object]) -> float:

@@ -23,7 +23,7 @@ from training.onnx_model import FRAMES, LOG_PROBS, RECOGNISER, STATES, open_sess
 
 OPSET = 17
 TOLERANCE = 1e-3
-"""Largest difference between a graph's outputs and its module's."""
+"""Largest difference between a graph's outputs and its module's, relative where values are above 1."""
 EXAMPLE_SECONDS = ((1.5, 1.0), (0.77,), (0.5, 1.9, 1.25))
 """Batches of noise a graph is traced on (the first) and compared on (all)."""
 
@@ -116,12 +116,13 @@ def write(graph: Graph, path: Path) -> None:
 
 @torch.no_grad()
 def difference(graph: Graph, path: Path) -> float:
-    """Return the largest difference between a written graph's outputs and its module's, all examples."""
+    """Return the largest |found - expected| / max(1, |expected|) of a written graph's outputs, all examples."""
     session = open_session(path)
     worst = 0.0
     for example, feed in zip(graph.examples, graph.feeds, strict=True):
         for expected, found in zip(graph.module(*example), session.run(list(graph.outputs), feed), strict=True):
             if tuple(expected.shape) != found.shape or not np.isfinite(found).all():
                 return float("inf")
-            worst = max(worst, float(np.abs(expected.numpy() - found).max()))
+            exact = expected.numpy()
+            worst = max(worst, float((np.abs(found - exact) / np.maximum(1, np.abs(exact))).max()))
     return worst

@@ -298,3 +298,33 @@ def test_a_graph_that_differs_is_not_exported(whisper: Pair, tmp_path: Path, mon
     with pytest.raises(ModelError, match="nothing was exported"):
         export(ExportConfig(str(whisper.checkpoint), str(tmp_path / "out")))
     assert is_exported(tmp_path / "out") is False
+
+
+@pytest.mark.shared
+def test_int8_of_a_real_encoder_keeps_real_speech(shared: Path, tmp_path: Path) -> None:
+    """Of whisper-base three matrices stay exact; with them rounded the states would be off by half their size."""
+    from collection import audio
+    from collection.importers import speechocean762
+
+    layers = [4, 6]
+    encoder = shared / "models/whisper-base-encoder"
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(name=str(encoder), layers=layers), ARPABET.symbols, "en-US").eval()
+    model.save_pretrained(tmp_path / "model")
+    lineage.write(tmp_path / "model", Lineage("whisper", "0", ()))
+    out = export(ExportConfig(str(tmp_path / "model"), str(tmp_path / "out"), int8=True, states=layers))
+    written = manifest.read(out)
+    assert written is not None
+    kept = [name for name in written["graphs"]["recogniser"]["kept_in_float32"] if name.startswith("/encoder")]
+    assert kept == [f"/encoder/layers.{layer}/fc2/MatMul" for layer in (3, 4, 5)]
+    small = OnnxPhoneModel(out)
+    for recording in speechocean762.read(shared / "corpora/speechocean762").recordings[:3]:
+        sound = audio.decode(recording.path, audio.AudioLimits()).samples
+        states = small.hear([sound])[0].states
+        assert states is not None
+        with torch.inference_mode():
+            exact = model.states(*model.frontend([sound]))[0].reshape(len(states), 2, -1)
+        # Each dimension by its own spread, as the head reads it.
+        spread = exact.std(0)
+        error = ((states - exact) / spread).square().mean((0, 2)).sqrt()
+        assert (error < 0.2).all()
