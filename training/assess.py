@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +22,10 @@ from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
 from collection.schema import SAMPLE_RATE
-from training import align, diagnosis, gop, lineage
+from training import align, diagnosis, gop
 from training.assessment import Assessment, PhoneScore, Verdict, WordScore
-from training.errors import AlignmentError, AssessmentError, Misfit, ModelError
+from training.checkpoints import open_model
+from training.errors import AlignmentError, AssessmentError, Misfit
 from training.judgement import Judgement, judgements
 from training.phone_features import describe
 from training.posteriors import Heard, PosteriorModel
@@ -73,24 +73,8 @@ class Assessor:
     def from_pretrained(
         cls, folder_or_name: str | Path, device: str | None = None, settings: AssessSettings | None = None
     ) -> Assessor:
-        """Load a checkpoint; ``device`` is a torch device, by default the GPU if there is one.
-
-        Raises ``ModelError`` where there is no checkpoint, or one without phones; warns of one that learned from a
-        voice that was withdrawn.
-        """
-        from training.model import PhoneModel  # transformers loads slowly: exported models do without it
-
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            model: Any = PhoneModel.from_pretrained(folder_or_name)
-        except OSError as error:
-            raise ModelError(
-                f"No checkpoint at {folder_or_name}: give a folder that training.train wrote, or a Hub name. ({error})"
-            ) from error
-        if not model.config.inventory:
-            raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
-        lineage.warn_withdrawn(Path(folder_or_name))
-        return cls(model.eval().to(device), settings)
+        """Load a checkpoint or an exported model; see ``training.checkpoints.open_model``."""
+        return cls(open_model(folder_or_name, device), settings)
 
     def assess(self, waveform: np.ndarray, text: str) -> Assessment:
         """Assess one reading of ``text``: float32 mono samples (N,) at 16 kHz."""
