@@ -109,8 +109,7 @@ def test_posteriors_and_states_are_those_of_the_checkpoint_alone_and_in_a_batch(
     inputs, lengths = theirs.frontend(SOUNDS[1:2])
     with torch.inference_mode():
         hidden = theirs.encoder(inputs, lengths)
-    states = ours.hear(SOUNDS[1:2])[0].states
-    assert states is not None
+    states = ours.hear(SOUNDS[1:2], [0, -1])[0].states
     close([states], [torch.stack([hidden[0][0], hidden[-1][0]], 1)])
 
 
@@ -140,8 +139,10 @@ def test_every_other_family_exports(tmp_path: Path, kind: str) -> None:
     close(tables(OnnxPhoneModel(exported), SOUNDS[2:]), tables(PhoneModel.from_pretrained(source).eval(), SOUNDS[2:]))
 
 
-def test_without_states_none_are_given(whisper: Pair) -> None:
-    assert whisper.onnx.hear(SOUNDS[:1])[0].states is None
+def test_states_are_given_to_who_asks_for_those_that_were_exported(whisper: Pair) -> None:
+    assert whisper.onnx.hear(SOUNDS[:1])[0].states.numel() == 0
+    with pytest.raises(ModelError, match="gives states"):
+        whisper.onnx.hear(SOUNDS[:1], [7])
 
 
 def test_int8_is_smaller_close_and_the_same_alone_as_in_a_batch(whisper: Pair, tmp_path: Path) -> None:
@@ -326,8 +327,7 @@ def test_int8_of_a_real_encoder_keeps_real_speech(shared: Path, tmp_path: Path) 
     small = OnnxPhoneModel(out)
     for recording in speechocean762.read(shared / "corpora/speechocean762").recordings[:3]:
         sound = audio.decode(recording.path, audio.AudioLimits()).samples
-        states = small.hear([sound])[0].states
-        assert states is not None
+        states = small.hear([sound], layers)[0].states
         with torch.inference_mode():
             exact = model.states(*model.frontend([sound]))[0].reshape(len(states), 2, -1)
         # Each dimension by its own spread, as the head reads it.
