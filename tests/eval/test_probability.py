@@ -69,6 +69,13 @@ def test_coverage_and_risk_of_four_phones_by_hand() -> None:
     assert (found["random"], found["best"]) == (0.5, pytest.approx(area))
 
 
+def test_a_flag_that_contradicts_its_probability_is_not_sure() -> None:
+    # With a threshold of 0.3 both are flagged: 0.4 is less sure of that than 0.55, though further from a half.
+    flags = np.array([True, True])
+    found = coverage_risk(Told(np.array([0.4, 0.55]), flags, np.array([False, True]), np.zeros(2, np.intp), 1), FAST)
+    assert [point["error"] for point in found["points"]] == [0.0, 0.5]
+
+
 def test_without_calibration_there_is_no_baseline_and_without_ratings_no_figure() -> None:
     brier = next(f for f in probability_figures(FOUR, Calibration(), FAST) if f["name"] == "brier")
     assert brier["value"] is not None
