@@ -114,6 +114,16 @@ def test_cells_rise_share_ties_and_are_at_most_as_many_as_asked(values: list[int
         assert all(cell <= other for far, other in zip(values, cells.tolist(), strict=True) if far >= value)
 
 
+def test_cells_are_filled_by_phones_not_by_values() -> None:
+    # Two phones a cell: the four equal ones fill two, so the others share the third.
+    assert equal_cells(np.array([0.0, 0.0, 0.0, 0.0, 1.0, 2.0]), 3).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_a_resample_without_the_surest_phones_begins_where_it_has_some() -> None:
+    # Nobody in the first cell, then one of two wrong, then none of two: 0.5, then down to 0.25.
+    assert area_under_risk(np.array([[0.0, 0.0, 2.0, 1.0, 2.0, 0.0]]))[0] == pytest.approx(0.5 / 2 + 0.375 / 2)
+
+
 @given(st.integers(1, 90), st.integers(1, 12))
 def test_cells_of_different_values_are_equally_full(size: int, count: int) -> None:
     filled = np.bincount(equal_cells(np.random.default_rng(size).permutation(size).astype(float), count))
