@@ -69,6 +69,13 @@ def test_coverage_and_risk_of_four_phones_by_hand() -> None:
     assert (found["random"], found["best"]) == (0.5, pytest.approx(area))
 
 
+def test_a_flag_that_contradicts_its_probability_is_not_sure() -> None:
+    # With a threshold of 0.3 both are flagged: 0.4 is less sure of that than 0.55, though further from a half.
+    flags = np.array([True, True])
+    found = coverage_risk(Told(np.array([0.4, 0.55]), flags, np.array([False, True]), np.zeros(2, np.intp), 1), FAST)
+    assert [point["error"] for point in found["points"]] == [0.0, 0.5]
+
+
 def test_without_calibration_there_is_no_baseline_and_without_ratings_no_figure() -> None:
     brier = next(f for f in probability_figures(FOUR, Calibration(), FAST) if f["name"] == "brier")
     assert brier["value"] is not None
@@ -105,6 +112,16 @@ def test_cells_rise_share_ties_and_are_at_most_as_many_as_asked(values: list[int
     assert len(set(cells.tolist())) <= count
     for value, cell in zip(values, cells.tolist(), strict=True):
         assert all(cell <= other for far, other in zip(values, cells.tolist(), strict=True) if far >= value)
+
+
+def test_cells_are_filled_by_phones_not_by_values() -> None:
+    # Two phones a cell: the four equal ones fill two, so the others share the third.
+    assert equal_cells(np.array([0.0, 0.0, 0.0, 0.0, 1.0, 2.0]), 3).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_a_resample_without_the_surest_phones_begins_where_it_has_some() -> None:
+    # Nobody in the first cell, then one of two wrong, then none of two: 0.5, then down to 0.25.
+    assert area_under_risk(np.array([[0.0, 0.0, 2.0, 1.0, 2.0, 0.0]]))[0] == pytest.approx(0.5 / 2 + 0.375 / 2)
 
 
 @given(st.integers(1, 90), st.integers(1, 12))

@@ -207,6 +207,13 @@ def test_a_scorer_shows_what_only_it_can_say(scorer: dict[str, Any]) -> None:
     assert "NaN" not in page.text
 
 
+def test_a_hidden_group_is_named_beside_the_bias_of_others(scorer: dict[str, Any]) -> None:
+    few = {**scorer, "bias": [scorer["bias"][0], {"group": "children", "hidden": True}], "groups": []}
+    text = Page(render([few], "t")).text
+    assert text.count("hidden: fewer than 5 speakers, or would reveal such a group") == 1
+    assert "children" in text
+
+
 def test_a_scorer_beside_a_model_without_one(made_up: Callable[..., Predictions], scorer: dict[str, Any]) -> None:
     page = Page(render([metrics_of(made_up()), scorer], "t"))
     # Neither has every figure: raw GOP is the first's, words are the second's.

@@ -11,7 +11,7 @@ import torch
 
 from collection import manifest
 from collection.consent import today
-from collection.release import Release
+from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Rating, Scores, Split, Word, WordScores
 from eval import predictions
 from eval.errors import ScoreError
@@ -204,6 +204,28 @@ def test_the_tables_hold_what_the_scorer_and_the_humans_said(scored_words: Path)
     assert raters[1]["scores"]["accuracy"] == 1.0
     assert raters[0]["words"][1] == {"accuracy": None, "stress": None, "total": None}
     assert raters[0]["phones"] == [2.0, 2.0, 2.0]
+
+
+def test_the_scores_are_those_of_the_one_inference_path(scored_words: Path) -> None:
+    from collection.audio import decode_flac
+
+    settings = manifest.read(scored_words)["config"]
+    row = next(read_release(settings["data"]).rows("test", ["utterance_id", "audio", "phones"]))
+    canonical = [(phone["canonical"], phone["word_index"]) for phone in row["phones"]]
+    assessor = Assessor.from_pretrained(settings["model"], "cpu")
+    alone = assessor.assess_batch([decode_flac(row["audio"]["bytes"])], canonicals=[canonical])[0]
+    found = predictions.read(scored_words)
+    phones, words, whole = (
+        [one for one in table.to_pylist() if one["utterance_id"] == row["utterance_id"]]
+        for table in (found.phones, found.words, found.utterances)
+    )
+    for stored, told in (("gop", "accuracy"), ("mispronounced", "mispronounced"), ("gop_lp", "gop_lp")):
+        expected = [getattr(phone, told) for phone in alone.phones]
+        assert [phone[stored] for phone in phones] == pytest.approx(expected, abs=1e-3)
+    for name in ("accuracy", "stress", "total"):
+        assert words[0]["predicted"][name] == pytest.approx(getattr(alone.words[0], name), abs=1e-3)
+    assert whole[0]["predicted"] == pytest.approx(dataclasses.asdict(alone.scores), abs=1e-3)
+    assert len({round(score, 2) for score in words[0]["predicted"].values()}) == 3
 
 
 def test_what_is_judged_follows_the_checkpoint(model: Path) -> None:
