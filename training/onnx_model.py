@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from collection import manifest
@@ -67,7 +68,7 @@ class OnnxPhoneModel:
             self._scorer = _scorer(folder, self.config.scorer)
             self._providers = _providers(device)
             self._outputs = [one.name for one in self._session(RECOGNISER).get_outputs()]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f"{folder} holds an exported model that cannot be read ({error}): export the checkpoint again with "
                 "training.export."

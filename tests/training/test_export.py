@@ -106,10 +106,10 @@ def test_posteriors_and_states_are_those_of_the_checkpoint_alone_and_in_a_batch(
     close([tables(ours, [sound])[0] for sound in SOUNDS], expected)
     assert ours.frame_seconds == theirs.frame_seconds
     assert (ours.config.inventory, ours.config.language) == (theirs.config.inventory, "en-US")
-    inputs, lengths = theirs.frontend(SOUNDS[1:2])
+    inputs, lengths = theirs.frontend(SOUNDS[1:2])  # the shortest of the batch
     with torch.inference_mode():
         hidden = theirs.encoder(inputs, lengths)
-    states = ours.hear(SOUNDS[1:2], [0, -1])[0].states
+    states = ours.hear(SOUNDS, [0, -1])[1].states
     close([states], [torch.stack([hidden[0][0], hidden[-1][0]], 1)])
 
 
@@ -309,7 +309,7 @@ def test_a_graph_that_differs_is_not_exported(whisper: Pair, tmp_path: Path, mon
 
 @pytest.mark.shared
 def test_int8_of_a_real_encoder_keeps_real_speech(shared: Path, tmp_path: Path) -> None:
-    """Of whisper-base three matrices stay exact; with them rounded the states would be off by half their size."""
+    """Of whisper-base three matrices stay exact; with them rounded the states would be twice as far off."""
     from collection import audio
     from collection.importers import speechocean762
 
@@ -330,10 +330,9 @@ def test_int8_of_a_real_encoder_keeps_real_speech(shared: Path, tmp_path: Path) 
         states = small.hear([sound], layers)[0].states
         with torch.inference_mode():
             exact = model.states(*model.frontend([sound]))[0].reshape(len(states), 2, -1)
-        # Each dimension by its own spread, as the head reads it.
-        spread = exact.std(0)
-        error = ((states - exact) / spread).square().mean((0, 2)).sqrt()
-        assert (error < 0.2).all()
+        # Each dimension by its own spread, as a head reads it: 0.12 to 0.17, and 0.22 to 0.34 with nothing kept.
+        error = ((states - exact) / exact.std(0))[:, 1].square().mean().sqrt()
+        assert error < 0.2
 
 
 def test_a_scorer_goes_with_the_export(tmp_path: Path) -> None:
@@ -353,3 +352,6 @@ def test_a_scorer_goes_with_the_export(tmp_path: Path) -> None:
     assert [phone.flagged for phone in found.phones] == [phone.flagged for phone in exact.phones]
     with pytest.raises(ModelError, match=r"gives states \[0, 2\], not \[1\]"):
         OnnxPhoneModel(exported).hear(SOUNDS[:1], [1])
+    (exported / "scorer.safetensors").write_bytes(b"half")
+    with pytest.raises(ModelError, match="cannot be read"):
+        OnnxPhoneModel(exported)

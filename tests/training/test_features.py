@@ -27,6 +27,8 @@ WAVES = [Frontend(tiny_wave("wav2vec2"), Wav2Vec2FeatureExtractor(do_normalize=o
 def test_equal_to_the_library(frontend: Frontend, sizes: list[int], level: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     sounds = [(level * random.standard_normal(size)).astype(np.float32) for size in sizes]
+    for sound in sounds:
+        sound[len(sound) // 2 :] *= 1e-6  # far below the loudest, where the floor is
     expected, lengths = frontend(sounds)
     found, ours = Features.of(frontend)(sounds)
     assert ours.tolist() == lengths.tolist()
