@@ -41,8 +41,10 @@ STATUS: Mapping[Verdict, str] = {
     Verdict.NOTHING_HEARD: "BabbleTimeout",  # only noise
     Verdict.SILENT: "InitialSilenceTimeout",
     Verdict.TOO_SHORT: "NoMatch",
+    Verdict.UNRELATED: "NoMatch",
     # Azure refuses such requests before it listens; to those who only read RecognitionStatus that is an error.
     Verdict.TOO_LONG: "Error",
+    Verdict.CLIPPED: "Error",
     Verdict.DAMAGED: "Error",
     Verdict.NO_TEXT: "Error",
     Verdict.UNREADABLE: "Error",
