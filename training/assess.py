@@ -253,7 +253,8 @@ def work(config: AssessConfig) -> None:
     """Assess one file and print the feedback; raise ``AssessmentError`` with advice where it cannot be scored."""
     from collection.audio import decode
     from training.azure import to_azure
-    from training.feedback import ADVICE, render
+    from training.feedback import ADVICE, render, render_prosody
+    from training.prosody import measure
 
     if (config.text is None) == (config.text_file is None):
         raise AssessmentError("Give what was to be read: either text=… or text_file=….")
@@ -270,6 +271,7 @@ def work(config: AssessConfig) -> None:
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))
+    console.print(render_prosody(measure(sound.samples, assessment.words, assessment.phones, text, assessor.language)))
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ from rich.text import Text
 
 from training.assessment import Assessment, Fault, PhoneScore, Verdict
 from training.hints import Hint, text
+from training.pauses import PauseKind
+from training.prosody import Prosody
+from training.stress import StressVerdict
 
 DOUBTFUL = -0.7
 """gop_sf below which a phone that still wins is shown as doubtful: less than half of the probability is its own."""
@@ -76,3 +79,22 @@ def render(assessment: Assessment) -> RenderableType:
         told = (f"{name} {value:.1f}" for name, value in asdict(assessment.scores).items() if value is not None)
         lines.append(Text(f"Of 10: {', '.join(told)}."))
     return Group(*lines, total)
+
+
+def render_prosody(prosody: Prosody) -> RenderableType:
+    """Return what was measured of pace, pauses, pitch and word stress, a line each; what is unknown is left out."""
+    lines = []
+    if prosody.pace is not None:
+        lines.append(f"Pace: {prosody.pace.speech_rate:.1f} syllables a second, pauses included.")
+    for pause in prosody.pauses or ():
+        if pause.kind is PauseKind.UNEXPECTED:
+            lines.append(f"Pause of {pause.silence:.1f} s at {pause.start:.1f} s, where the text has none.")
+        elif pause.kind is PauseKind.MISSING:
+            lines.append(f"No pause at {pause.start:.1f} s, where the text has one.")
+    if prosody.pitch is not None and prosody.pitch.monotone is not None:
+        flat = ": monotone" if prosody.pitch.monotone else ""
+        lines.append(f"Pitch: {prosody.pitch.median_hz:.0f} Hz, over {prosody.pitch.range:.0f} semitones{flat}.")
+    for word in prosody.stress or ():
+        if word.verdict is StressVerdict.ELSEWHERE:
+            lines.append(f"Stress: {word.text} was stressed on syllable {word.realised + 1}.")
+    return Text("\n".join(lines))

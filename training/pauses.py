@@ -150,7 +150,7 @@ def levels(samples: npt.NDArray[np.floating]) -> Levels:
 
 def frame_times(count: int) -> Levels:
     """Return the centres in seconds of so many levels."""
-    return np.arange(1, count + 1) * STEP
+    return np.asarray(np.arange(1, count + 1) * STEP, np.float64)
 
 
 def contrast(level: Levels, phones: Sequence[TimedPhone], settings: PauseSettings) -> tuple[float, float] | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from collection.schema import Scores, WordScores
 from training import diagnosis, gop
 from training.assessment import Alternative, Assessment, Diagnosis, Fault, PhoneScore, Verdict, WordScore
-from training.feedback import grade, remark
+from training.feedback import grade, remark, render_prosody
 from training.judgement import Judgement
+from training.pauses import Pause, PauseKind
+from training.pitch import Pitch
+from training.prosody import Prosody
 
 INVENTORY = ("TH", "S", "IH", "K")
 
@@ -85,3 +90,20 @@ def test_feedback_follows_the_flag() -> None:
     ):
         flagged = replace(phone, flagged=True, diagnosis=Diagnosis(fault, heard, 0.9))
         assert (grade(flagged), remark(flagged)) == (shown, told)
+
+
+def test_prosody_is_told_where_it_is_known() -> None:
+    console = Console(file=StringIO(), width=120)
+    console.print(render_prosody(Prosody()))
+    pauses = (
+        Pause(PauseKind.UNEXPECTED, 1.2, 1.8, 0, False, 0.6),
+        Pause(PauseKind.EXPECTED, 3.0, 3.5, 2, False, 0.5),
+        Pause(PauseKind.MISSING, 4.0, 4.0, 3, False, 0.0),
+    )
+    console.print(render_prosody(Prosody(pauses=pauses, pitch=Pitch(200.0, 190.0, 210.0, 1.7, 2.0, True))))
+    told = console.file.getvalue().split("\n")  # type: ignore[attr-defined]
+    assert [line for line in told if line] == [
+        "Pause of 0.6 s at 1.2 s, where the text has none.",
+        "No pause at 4.0 s, where the text has one.",
+        "Pitch: 200 Hz, over 2 semitones: monotone.",
+    ]
