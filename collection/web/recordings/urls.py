@@ -1,0 +1,5 @@
+"""Addresses of recordings."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
