@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from collection import sandbox
-from collection.containers import RefusedError
 from collection.schema import SAMPLE_RATE, Seconds
-from collection.sound_errors import REASONS, CorruptError, DecoderCrashedError, SoundError
+from collection.sound import sandbox
+from collection.sound.containers import RefusedError
+from collection.sound.refusals import REASONS, CorruptError, DecoderCrashedError, SoundError
 
 __all__ = ["REASONS", "AudioLimits", "Sound", "SoundError", "decode", "decode_flac", "encode_flac"]
 

@@ -17,11 +17,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from collection import manifest, withdrawn
+from collection import manifest
 from collection.cli import console, existing, progress, run_verb
 from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import SCHEMA_VERSION, Split
+from collection.withdrawal import withdrawn
 from eval import predictions
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError

@@ -23,7 +23,7 @@ WORDS: dict[str, Promise | str] = {
     "renewal_due_15": _("L’élève a eu 15 ans : l’accord est à redemander"),
     "renewal_due_18": _("L’élève est majeur : lui seul décide, il faut lui demander"),
     "not_yet_valid": _("L’accord n’est pas encore en vigueur"),
-    # collection.admission, class recordings and the pipeline
+    # collection.building and class recordings
     "birth_dates_disagree": _("Deux dates de naissance différentes sont connues : corrigez la liste de classe"),
     "consent_no_longer_held": _("L’accord n’est plus valable"),
     "recorded_before_consent": _("L’enregistrement date d’avant l’accord"),
@@ -51,7 +51,7 @@ WORDS: dict[str, Promise | str] = {
     "clipped": _("Son saturé : éloignez le micro ou baissez son niveau"),
     "little_speech": _("Presque pas de parole"),
     "narrow_band": _("Son étouffé, comme au téléphone : essayez un autre micro"),
-    # collection.sound_errors
+    # collection.sound.refusals
     "audio_missing_file": _("Le fichier manque : envoyez-le de nouveau"),
     "audio_unreadable_file": _("Le fichier ne s’ouvre pas : envoyez-le de nouveau"),
     "audio_not_a_file": _("Ce n’est pas un fichier de son"),

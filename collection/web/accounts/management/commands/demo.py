@@ -12,7 +12,7 @@ from django.db import transaction
 
 from collection.consent import today
 from collection.schema import Purpose
-from collection.sentences import SENTENCES
+from collection.synthetic.sentences import SENTENCES
 from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, Turn
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
