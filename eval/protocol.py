@@ -41,6 +41,12 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
             found.append(
                 f"{name}: {speakers['shared_with_calibration']} evaluated speaker(s) also served for calibration."
             )
+        looks = run["protocol"].get("readings")
+        if looks and looks["models"] > 1:
+            found.append(
+                f"{name}: the test split had been read for {looks['models'] - 1} other model(s) before. Whoever chose "
+                "between them by these figures has tuned on the test."
+            )
         if any("beyond_limit" in reasons for reasons in run["protocol"]["left_out"].values()):
             found.append(f"{name} was tried on part of the data only (limit=…).")
         if counts["phones_rated_without_gop"]:
@@ -109,6 +115,13 @@ def _above_phones(run: Run) -> Lines:
     ]
 
 
+def _looks(run: Run) -> Lines:
+    looks = run["protocol"].get("readings")
+    if looks is None:
+        return ["not counted: this is no test split, or an older run"]
+    return [f"look number {looks['number']}, at model number {looks['models']}", f"first on {looks['first_on']}"]
+
+
 def _judged(run: Run) -> Lines:
     if run["calibration"].get("scale") == "as_predicted":
         return ["phone accuracy as the scorer predicts it, on the human scale without a mapping"]
@@ -150,6 +163,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
         "What is judged": _judged,
         "Calibration": _calibration,
         "Evaluated speakers new to the model": _separation,
+        "Looks at the test split": _looks,
         "Intervals": lambda run: [
             "{resamples:,} resamples of speakers, seed {seed}".format_map(run["protocol"]["bootstrap"])
         ],

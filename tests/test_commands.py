@@ -22,6 +22,7 @@ MODULES = {
     "build": "collection.build",
     "enrol": "collection.enrol",
     "export": "training.export",
+    "gate": "eval.gate",
     "keys": "collection.keys",
     "lineage": "training.lineage",
     "privacy": "eval.privacy",

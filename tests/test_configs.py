@@ -17,6 +17,7 @@ from collection.simulate import SimulateConfig
 from collection.withdraw import WithdrawConfig
 from eval.attribution import AttributionEvalConfig
 from eval.bench import BenchConfig
+from eval.gate import GateConfig
 from eval.privacy import PrivacyConfig
 from eval.report import ReportConfig
 from eval.score import ScoreConfig
@@ -33,6 +34,7 @@ SCHEMAS = {
     "build": (BuildConfig, "configs.build"),
     "enrol": (EnrolConfig, "configs"),
     "export": (ExportConfig, "configs"),
+    "gate": (GateConfig, "configs.gate"),
     "keys": (KeysConfig, "configs"),
     "lineage": (LineageConfig, "configs"),
     "privacy": (PrivacyConfig, "configs"),
@@ -50,6 +52,7 @@ OWED = {
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
     "enrol": ["intake=i", "key=k"],
     "export": ["model=m", "out=o"],
+    "gate": ["run=r"],
     "keys": ["path=p"],
     "lineage": ["runs=[r]"],
     "privacy": ["data=d", "transform=mcadams", "out=o"],
@@ -65,7 +68,7 @@ OWED = {
 def groups() -> list[tuple[str, str]]:
     """Return (verb, override) for every file of every group."""
     found = []
-    for verb in ("train", "build"):
+    for verb in ("train", "build", "gate"):
         for path in sorted((CONFIGS / verb).glob("*/*.yaml")):
             found.append((verb, f"{path.parent.name}={path.stem}"))
     return found
