@@ -20,6 +20,7 @@ MODULES = {
     "attribution": "eval.attribution",
     "bench": "eval.bench",
     "build": "collection.build",
+    "compare": "eval.compare",
     "enrol": "collection.enrol",
     "export": "training.export",
     "gate": "eval.gate",

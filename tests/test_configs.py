@@ -17,6 +17,7 @@ from collection.simulate import SimulateConfig
 from collection.withdraw import WithdrawConfig
 from eval.attribution import AttributionEvalConfig
 from eval.bench import BenchConfig
+from eval.compare import CompareConfig
 from eval.gate import GateConfig
 from eval.privacy import PrivacyConfig
 from eval.report import ReportConfig
@@ -32,6 +33,7 @@ SCHEMAS = {
     "attribution": (AttributionEvalConfig, "configs"),
     "bench": (BenchConfig, "configs"),
     "build": (BuildConfig, "configs.build"),
+    "compare": (CompareConfig, "configs"),
     "enrol": (EnrolConfig, "configs"),
     "export": (ExportConfig, "configs"),
     "gate": (GateConfig, "configs.gate"),
@@ -50,6 +52,7 @@ OWED = {
     "attribution": ["corpus=c", "out=o"],
     "bench": ["corpus=c"],
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
+    "compare": ["first=[a]", "second=[b]"],
     "enrol": ["intake=i", "key=k"],
     "export": ["model=m", "out=o"],
     "gate": ["run=r"],
