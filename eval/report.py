@@ -23,8 +23,8 @@ from eval.bootstrap import BootstrapConfig
 from eval.errors import ReportError
 from eval.paired import difference_cells, differences, scored
 from eval.protocol import protocol_rows, warnings
-from eval.report_scorer import alone_rows, bias_rows, human_text, risk_texts
-from eval.text import NONE, figure_text, interval_text, plain
+from eval.report_scorer import alone_rows, bias_ends, bias_rows, gap_texts, human_text, risk_texts
+from eval.text import NONE, figure_text, interval_text, plain, signed_text
 
 METRICS_FILE = "metrics.json"
 READS_VERSION = "1"
@@ -82,6 +82,7 @@ def render(runs: Sequence[dict[str, Any]], title: str, compared: Sequence[dict[s
         compared=[{**one, "name": name} for one, name in zip(compared, names[1:], strict=False)],
         groups=group_rows(runs),
         groups_note=_groups_note(runs),
+        gaps=[gap_texts(run) for run in runs],
         protocol=protocol_rows(runs),
     )
 
@@ -183,6 +184,8 @@ def _group_cell(row: dict[str, Any] | None, fewest: int) -> dict[str, Any]:
         "interval": interval_text({**row, "percent": True}),
         "size": f"{row['speakers']} speakers, {row['reference_phones']:,} phones",
         "frr": figure_text(row["frr"], True),
+        "bias": None if row.get("bias") is None else signed_text(row["bias"]),
+        "bias_interval": bias_ends(row),
     }
 
 

@@ -53,8 +53,8 @@ class ScoreConfig:
     gop: str = AUTO
     """What is judged: accuracy (as a scorer predicts it), gop_sf, rival_ratio, gop_lp or gop_lpr; auto is accuracy for
     a model with a scorer, else gop_sf."""
-    groups: list[str] = field(default_factory=lambda: ["age_band", "gender"])
-    """Columns by which the error rate is shown: age_band, gender, first_language, level, region, device."""
+    groups: list[str] = field(default_factory=lambda: ["age_band", "gender", "first_language", "level", "snr_band"])
+    """Columns by which figures are shown: age_band, gender, first_language, level, region, device, snr_band."""
     fewest_speakers: int = 5
     """Groups of fewer speakers are hidden."""
     batch_seconds: float = 60.0

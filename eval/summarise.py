@@ -18,7 +18,7 @@ from eval.bias import bias_by_age
 from eval.bootstrap import BootstrapConfig
 from eval.conventions import LABEL_NAMES, convention_figures, diagnosis_figure, label_bins
 from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
-from eval.groups import by_group
+from eval.groups import by_group, gaps
 from eval.levels import level_counts, level_figures
 from eval.metrics import EditCounts
 from eval.predictions import Predictions, encode, floats
@@ -50,6 +50,8 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
     edits = utterance_edits(part.utterances)
     ceiling = agreement.one_against_the_others(part.raters, "phones", "accuracy", options.bootstrap, "phone")
     said = probability.told(part.phones)
+    bias = bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap)
+    groups = by_group(part, calibration, options.groups, options.fewest_speakers, options.bootstrap)
     known = None if options.split == options.calibration else other
     return {
         "counts": {**counts, **_edit_totals(edits), **_size(part.utterances), **level_counts(part)},
@@ -78,10 +80,9 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
             "reliability": probability.reliability(said),
             "coverage_risk": probability.coverage_risk(said, options.bootstrap),
         },
-        "bias": bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap),
-        "groups": by_group(
-            part, calibration.threshold.value, options.groups, options.fewest_speakers, options.bootstrap
-        ),
+        "bias": bias,
+        "groups": groups,
+        "gaps": gaps(groups, bias),
         "confusions": confusions(part.utterances),
         "score_by_label": score_by_label(rated, calibration),
     }
