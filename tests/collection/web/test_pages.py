@@ -10,9 +10,9 @@ from tests.collection.web.test_access import ALLOWED, addresses, objects
 
 pytestmark = pytest.mark.browser
 
-NOT_PAGES = {"home", "logout", "set-language"}
+NOT_PAGES = {"home", "logout", "set-language", "roster-export", "list-delete", "session-delete"}
 """Addresses that show nothing of their own."""
-ROLE_OF = {"audit-list": "steward"}
+ROLE_OF = {"audit-list": "steward", "school-list": "steward"}
 """Who looks at a page, when it is not the teacher."""
 
 
