@@ -13,7 +13,7 @@ from collection.segment import Interval
 from collection.web.accounts.models import User
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
-from collection.web.recordings import hearing, sounds
+from collection.web.recordings import export, hearing, sounds
 from collection.web.recordings.models import Fate, Recording, Segment
 from collection.web.recordings.permission import refusal
 
@@ -82,10 +82,12 @@ def _settle(user: User, segment: Segment, fate: Fate, **details: Any) -> None:
 
 def delete(user: User, recording: Recording) -> None:
     """Delete a recording, its segments and every sound of it."""
+    segments = list(recording.segments.all())
     with transaction.atomic():
-        journal.record(user, "recording.delete", recording, segments=recording.segments.count(), bytes=recording.size)
+        journal.record(user, "recording.delete", recording, segments=len(segments), bytes=recording.size)
         key = recording.pk
         recording.uploads.all().delete()
         recording.delete()
         recording.pk = key
     sounds.destroy(recording)
+    export.forget(segments)
