@@ -44,6 +44,18 @@ ALLOWED: dict[str, set[str]] = {
     "list-edit": {"teacher", "colleague"},
     "list-delete": {"teacher", "colleague"},
     "school-list": {"head", "foreign head", "steward"},
+    "recording-send": {"teacher"},
+    "recorder": {"teacher"},
+    "upload-create": {"teacher"},
+    "upload": {"teacher"},
+    "session-recordings": STAFF,
+    "session-progress": STAFF,
+    "recording-detail": STAFF,
+    "recording-delete": {"teacher"},
+    "recording-keep": {"teacher"},
+    "segment-review": {"teacher"},
+    "segment-decide": {"teacher"},
+    "segment-audio": {"teacher"},
 }
 """Who may open the address when its object is of our school; nobody else, whatever the method."""
 WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about"}
@@ -58,6 +70,7 @@ def objects(place: Place) -> dict[str, object]:
         "session_id": place.session.pk,
         "recording_id": place.recording.pk,
         "segment_id": place.segment.pk,
+        "upload_id": place.upload.pk,
         "list_id": place.prompt_list.pk,
         "party_id": place.agreeing.consent.parties.first().pk,
     }

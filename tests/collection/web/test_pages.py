@@ -10,7 +10,14 @@ from tests.collection.web.test_access import ALLOWED, addresses, objects
 
 pytestmark = pytest.mark.browser
 
-NOT_PAGES = {"home", "logout", "set-language", "roster-export", "list-delete", "session-delete"}
+NOT_PAGES = {"home", "logout", "set-language", "roster-export", "list-delete", "session-delete",
+    "upload-create",
+    "upload",
+    "session-progress",
+    "recording-keep",
+    "segment-decide",
+    "segment-audio",
+}
 """Addresses that show nothing of their own."""
 ROLE_OF = {"audit-list": "steward", "school-list": "steward"}
 """Who looks at a page, when it is not the teacher."""
