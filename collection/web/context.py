@@ -13,6 +13,8 @@ MENU = (
     ("class-list", _("Mes classes"), {Role.TEACHER}),
     ("class-list", _("Classes"), {Role.HEAD, Role.STEWARD}),
     ("audit-list", _("Journal"), {Role.STEWARD}),
+    ("notice-list", _("Notices"), {Role.STEWARD}),
+    ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
 )
 """Name of the page, its title, and who sees it in the menu."""
 

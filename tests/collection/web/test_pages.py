@@ -10,9 +10,24 @@ from tests.collection.web.test_access import ALLOWED, addresses, objects
 
 pytestmark = pytest.mark.browser
 
-NOT_PAGES = {"home", "logout", "set-language"}
+NOT_PAGES = {"home", "logout", "set-language"} | {
+    "family-answer",
+    "family-link",
+    "family-leave",
+    "family-receipt-json",
+    "family-receipt-pdf",
+    "notice-audio",
+    "consent-sheets",
+    "consent-invite",
+    "party-links",
+    "consent-scan",
+    "notice-copy",
+    "notice-publish",
+}
 """Addresses that show nothing of their own."""
-ROLE_OF = {"audit-list": "steward"}
+ROLE_OF = {"audit-list": "steward"} | dict.fromkeys(
+    ["notice-list", "notice-create", "notice-edit", "withdrawal-list"], "steward"
+)
 """Who looks at a page, when it is not the teacher."""
 
 
