@@ -16,6 +16,8 @@ MENU = (
     ("school-list", _("Mon établissement"), {Role.HEAD}),
     ("school-list", _("Établissements"), {Role.STEWARD}),
     ("audit-list", _("Journal"), {Role.STEWARD}),
+    ("notice-list", _("Notices"), {Role.STEWARD}),
+    ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
 )
 """Name of the page, its title, and who sees it in the menu."""
 
