@@ -12,6 +12,7 @@ from collection.web.accounts.models import Role, User
 MENU = (
     ("class-list", _("Mes classes"), {Role.TEACHER}),
     ("class-list", _("Classes"), {Role.HEAD, Role.STEWARD}),
+    ("equipment", _("Matériel"), {Role.HEAD, Role.STEWARD}),
     ("audit-list", _("Journal"), {Role.STEWARD}),
 )
 """Name of the page, its title, and who sees it in the menu."""

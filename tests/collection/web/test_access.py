@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "class-detail": STAFF,
     "recording-send": {"teacher"},
     "recorder": {"teacher"},
+    "equipment": SIGNED_IN - {"evaluator"},
     "upload-create": {"teacher"},
     "upload": {"teacher"},
     "session-recordings": STAFF,
