@@ -82,7 +82,7 @@ def _settle(user: User, segment: Segment, fate: Fate, **details: Any) -> None:
     journal.record(user, f"segment.{fate.value}", segment, position=segment.position, **details)
 
 
-def delete(user: User, recording: Recording) -> None:
+def delete(user: User | str, recording: Recording) -> None:
     """Delete a recording, its segments and every sound of it."""
     segments = list(recording.segments.all())
     with transaction.atomic():

@@ -22,13 +22,14 @@ from collection.release import read_release
 from collection.schema import Split
 from collection.web.audit.models import Entry
 from collection.web.classes.models import Learner, SessionKind, Turn
-from collection.web.recordings import hearing, sounds, vault
+from collection.web.recordings import hearing, review, sounds, vault
 from collection.web.recordings.equipment import indicator
 from collection.web.recordings.export import export
+from collection.web.recordings.forgetting import Forgotten, forget_voice
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
 from collection.web.recordings.requeue import requeue
 from collection.web.recordings.tasks import BUSY, HEARD, SETTLED, listen, lock_of
-from tests.collection.web.sounding import PAUSE, TEXTS, alone, paused, reading, send, spoken, wav, work
+from tests.collection.web.sounding import PAUSE, TEXTS, alone, begin, paused, reading, send, spoken, wav, work
 from tests.collection.web.test_upload import withdrawn
 from tests.collection.web.world import consented
 from tests.factories import RATE, encoded, muxed, noise, silence
@@ -490,3 +491,27 @@ def test_the_vault_builds_a_release(client, ours, settings, tmp_path):
     assert sorted(row["text"] for row in rows) == ["Good morning."] * 3 + ["The cat sat on the mat."] * 3
     kept = sorted(round(one.end * 16_000) - round(one.start * 16_000) for one in Segment.objects.all())
     assert sorted(round(row["duration"] * 16_000) for row in rows) == kept
+
+
+def test_a_voice_that_may_be_held_no_longer_is_destroyed_everywhere(client, ours, classroom, settings):
+    heard(client, classroom, ours.agreeing, alone())
+    samples = paused([np.concatenate([spoken("see the cat", 0, 0.1), silence(1.0)]), spoken(TEXTS[2], 1)])
+    recording = heard(client, classroom, None, encoded(samples))
+    segment = recording.segments.get(learner=ours.agreeing)
+    review.decide(ours.teacher, segment, Fate.KEPT)
+    assert export().segments == 1
+    begin(client, classroom, ours.agreeing, 1000)
+    withdrawn(ours.agreeing)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(1, 1, 1, True)
+    assert list((settings.VAULT / "audio").glob("*.flac")) == []
+    assert vault.voiceprint(ours.agreeing) is None
+    assert list(Recording.objects.values_list("pk", flat=True)) == [recording.pk]
+    recording.refresh_from_db()
+    kept = sounds.decoded(recording)
+    first, last = round(segment.start * RATE), round(segment.end * RATE)
+    assert not kept[first:last].any()
+    assert kept[last + RATE :] == pytest.approx(samples[last + RATE :], abs=1e-4)
+    segment.refresh_from_db()
+    assert (segment.learner, segment.fate) == (None, Fate.DROPPED)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(0, 0, 0, False)
+    assert Entry.objects.filter(action="voice.forget").count() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.collection.web.sounding import TEXTS, paused, spoken, wav, work
 from tests.factories import encoded, noise
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def big() -> bytes:
@@ -50,6 +53,12 @@ def chosen(page: Page, *files: tuple[str, bytes]) -> None:
     )
 
 
+def shot(page: Page, name: str) -> None:
+    """Renew a picture of the documentation, when asked: ``PORTAL_SCREENS=1 python -m pytest …``."""
+    if os.environ.get("PORTAL_SCREENS"):
+        page.screenshot(path=ROOT / "docs" / "screens" / f"{name}.png", full_page=True)
+
+
 def arrived(data: bytes) -> Recording:
     """Return the recording of a file, whole and unchanged."""
     recording = Recording.objects.get(sha256=hashlib.sha256(data).hexdigest())
@@ -67,6 +76,7 @@ def test_a_file_is_sent_heard_and_shown(everyone, sending, live_server):
     page.get_by_role("button", name="Tout envoyer").click()
     expect(mine).to_contain_text("Arrivé en entier", timeout=30_000)
     assert violations(page) == []
+    shot(page, "send")
     recording = arrived(sound)
     assert (recording.learner, recording.device) == (everyone.ours.agreeing, "phone")
     page.goto(live_server.url + reverse("session-recordings", kwargs={"session_id": everyone.ours.session.pk}))
@@ -81,6 +91,7 @@ def test_a_file_is_sent_heard_and_shown(everyone, sending, live_server):
     with page.expect_response(lambda answer: "/son/" in answer.url) as played:
         page.get_by_role("button", name="Écouter 1").press("Enter")
     assert played.value.status in (200, 206)
+    shot(page, "recording")
     assert violations(page) == []
 
 
@@ -208,6 +219,7 @@ def test_a_learner_is_recorded_at_the_computer_without_a_line(everyone, speaking
         # It stops by itself, and the focus is on "Texte suivant".
         expect(page.locator("#next")).to_be_focused(timeout=40_000)
         assert violations(page) == []
+        shot(page, "recorder")
         page.keyboard.press("Enter")
     expect(page.locator("#sent")).to_contain_text("gardées sur cet ordinateur", timeout=10_000)
     assert Recording.objects.count() == 0
