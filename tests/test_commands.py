@@ -23,6 +23,7 @@ MODULES = {
     "enrol": "collection.enrol",
     "keys": "collection.keys",
     "lineage": "training.lineage",
+    "pretrain": "training.pretrain",
     "privacy": "eval.privacy",
     "publish": "collection.publish",
     "report": "eval.report",

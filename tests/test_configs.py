@@ -23,6 +23,7 @@ from eval.score import ScoreConfig
 from training.assess import AssessConfig
 from training.config import TrainConfig
 from training.lineage import LineageConfig
+from training.pretrain_config import PretrainConfig
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {
@@ -33,6 +34,7 @@ SCHEMAS = {
     "enrol": (EnrolConfig, "configs"),
     "keys": (KeysConfig, "configs"),
     "lineage": (LineageConfig, "configs"),
+    "pretrain": (PretrainConfig, "configs.pretrain"),
     "privacy": (PrivacyConfig, "configs"),
     "publish": (PublishConfig, "configs"),
     "report": (ReportConfig, "configs"),
@@ -49,6 +51,7 @@ OWED = {
     "enrol": ["intake=i", "key=k"],
     "keys": ["path=p"],
     "lineage": ["runs=[r]"],
+    "pretrain": ["data=d", "out=o"],
     "privacy": ["data=d", "transform=mcadams", "out=o"],
     "publish": ["release=r", "to=file:///t", "key=k"],
     "report": ["runs=[r]", "out=o"],
@@ -62,7 +65,7 @@ OWED = {
 def groups() -> list[tuple[str, str]]:
     """Return (verb, override) for every file of every group."""
     found = []
-    for verb in ("train", "build"):
+    for verb in ("train", "pretrain", "build"):
         for path in sorted((CONFIGS / verb).glob("*/*.yaml")):
             found.append((verb, f"{path.parent.name}={path.stem}"))
     return found
