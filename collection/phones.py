@@ -157,8 +157,12 @@ class Lexicon:
 
     def stressed(self, word: str) -> tuple[str, ...] | None:
         """Return the canonical English phones with stress digits, ``None`` for a word outside the CMU dictionary."""
+        return next(iter(self.stressed_forms(word)), None)
+
+    def stressed_forms(self, word: str) -> tuple[tuple[str, ...], ...]:
+        """Return every form that the CMU dictionary gives a word, with stress digits; none outside it or English."""
         entries = _cmudict().get(word, ()) if self.primary == "en" else ()
-        return tuple(entries[0].split()) if entries else None
+        return tuple(tuple(entry.split()) for entry in entries)
 
 
 def transcribe(text: str, language: str = "en-US") -> list[WordPhones]:

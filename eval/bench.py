@@ -2,6 +2,7 @@
 
     python -m eval.bench corpus=../shared/corpora/speechocean762
     python -m eval.bench corpus=../shared/corpora/speechocean762 parts=[scaling]
+    python -m eval.bench corpus=../shared/corpora/speechocean762 parts=[latency] model=runs/my-model/model
 
 Speeds are audio-seconds a CPU-second (multiples of real time a core), so that a busy machine changes them little. The
 baseline beside each is what nobody can avoid: decoding the same files and finding speech in them.
@@ -29,7 +30,7 @@ from collection import audio, cli, keys, quality, sandbox
 from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
 from collection.segment import SegmentConfig, Segmenter, cut
-from eval import scaling
+from eval import gop_bench, latency, scaling
 from eval.errors import BenchError
 
 
@@ -39,6 +40,9 @@ class Part(StrEnum):
     speed = "speed"
     memory = "memory"
     scaling = "scaling"
+    gop = "gop"
+    latency = "latency"
+    """What an assessment costs; needs ``model``."""
 
 
 @dataclass
@@ -47,8 +51,14 @@ class BenchConfig:
 
     corpus: str = MISSING
     """Folder of speechocean762, real learner speech."""
-    parts: list[Part] = field(default_factory=lambda: list(Part))
+    parts: list[Part] = field(default_factory=lambda: [Part.speed, Part.memory, Part.scaling])
     """Tables to measure."""
+    model: str | None = None
+    """Checkpoint whose assessments are timed, as it is and exported."""
+    latency_seconds: float = 3.0
+    """Length of the utterances it assesses, s; the corpus's nearest are taken."""
+    latency_repeats: int = 5
+    """Assessments of each of them; the median counts."""
     hours: float = 1.0
     """Length of the recording that is segmented."""
     memory_recordings: list[int] = field(default_factory=lambda: [200, 400, 800])
@@ -79,6 +89,8 @@ class Speed:
 def bench(config: BenchConfig) -> None:
     """Measure and print."""
     corpus = cli.existing(config.corpus, "Corpus")
+    if Part.latency in config.parts and config.model is None:
+        raise BenchError("parts=[latency] times the assessments of a checkpoint: give model=FOLDER.")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="parlure-bench-") as temporary:
         scratch = Path(temporary)
@@ -99,6 +111,11 @@ def bench(config: BenchConfig) -> None:
         if Part.scaling in config.parts:
             part = _part(corpus, config.scaling_recordings, scratch / "scaling-part")
             cli.console.print(scaling.table(part, key, scratch, config.scaling_workers, config.repeats))
+        if Part.gop in config.parts:
+            cli.console.print(gop_bench.table(repeats=20))
+        if Part.latency in config.parts and config.model is not None:
+            model = cli.existing(config.model, "Model folder")
+            cli.console.print(latency.table(corpus, model, config.latency_seconds, config.latency_repeats, scratch))
 
 
 def segmentation(corpus: Path, hours: float, scratch: Path) -> Speed:

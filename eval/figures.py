@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,11 @@ from eval.metrics import NOTHING, EditCounts, Flags, Floats, Value
 from eval.predictions import encode, floats
 
 CONSTANT = "the mean accuracy of the calibration split, for every phone"
+ISOTONIC, AS_PREDICTED = "isotonic", "as_predicted"
+"""How a score is brought to the human scale: GOP by a fitted mapping, the accuracy of a scorer not at all."""
 COIN = "a coin that flags as often as the model"
+PHONES, WORDS, UTTERANCES, PROBABILITY = "phones", "words", "utterances", "probability"
+"""What a figure is about."""
 DETECTION = {
     "f1": ("Mispronounced phones, F1", "higher"),
     "precision": ("Mispronounced phones, precision", "higher"),
@@ -26,12 +31,16 @@ DETECTION = {
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The phones of one split with both a human accuracy and a GOP: (N,) each; ``codes`` index ``speakers``."""
+    """The phones of one split with both a human accuracy and a GOP: (N,) each; ``codes`` index ``speakers``.
+
+    ``gop`` is whatever is judged, low for bad; ``predicted`` tells that it is an accuracy on the human scale.
+    """
 
     gop: Floats
     accuracy: Floats
     codes: Codes
     speakers: tuple[str, ...]
+    predicted: bool = False
 
     @property
     def bad(self) -> Flags:
@@ -41,22 +50,46 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What one split decides for another: mean accuracy, mapping of GOP to 0-2, threshold, or ``reason``."""
+    """What one split decides for another: means, mapping of GOP to 0-2, threshold, or ``reason`` why nothing.
+
+    ``share_bad`` is the share of mispronounced phones. Scores on the human scale already (``scale``) need no mapping.
+    """
 
     mean: float | None = None
     mapping: metrics.Mapping | None = None
     threshold: Value = NOTHING
     reason: str | None = None
+    share_bad: float | None = None
+    scale: str = ISOTONIC
+
+    def scores(self, gop: Floats) -> Floats | None:
+        """Return what is judged (N,) on the human scale, ``None`` where nothing says how."""
+        if self.scale == AS_PREDICTED:
+            return gop
+        return None if self.mapping is None else self.mapping(gop)
+
+    @property
+    def why_no_scores(self) -> str:
+        """Why ``scores`` has nothing to return."""
+        return self.reason or "every GOP of the calibration split is the same"
 
 
-def rated_phones(phones: pa.Table) -> tuple[Rated, dict[str, int]]:
-    """Return the phones that figures of agreement use, and the counts of those left out and why."""
-    gop = floats(phones, "gop")
+def rated_mask(phones: pa.Table) -> Flags:
+    """Return which phones a human rated, (N,)."""
+    return np.isfinite(floats(phones, "accuracy"))
+
+
+def rated_phones(phones: pa.Table, column: str = "gop", predicted: bool = False) -> tuple[Rated, dict[str, int]]:
+    """Return the phones that figures of agreement use, and the counts of those left out and why.
+
+    ``column`` holds what is judged; ``predicted`` tells that this is an accuracy on the human scale.
+    """
+    gop = floats(phones, column)
     accuracy = floats(phones, "accuracy")
-    has_label, has_gop = np.isfinite(accuracy), np.isfinite(gop)
+    has_label, has_gop = rated_mask(phones), np.isfinite(gop)
     used = has_label & has_gop
     codes, speakers = encode(phones.column("speaker_id").filter(pa.array(used)).to_pylist())
-    rated = Rated(gop[used], accuracy[used], codes, speakers)
+    rated = Rated(gop[used], accuracy[used], codes, speakers, predicted)
     return rated, {
         "phones": len(gop),
         "phones_rated": int(has_label.sum()),
@@ -69,14 +102,17 @@ def rated_phones(phones: pa.Table) -> tuple[Rated, dict[str, int]]:
 
 def calibrate(rated: Rated, split: str, calibration_split: str) -> Calibration:
     """Fit the mapping and choose the threshold on the rated phones of the calibration split."""
+    scale = AS_PREDICTED if rated.predicted else ISOTONIC
     if split == calibration_split:
-        return Calibration(reason=f"the {split} split is evaluated itself, so nothing may be chosen on it")
+        return Calibration(reason=f"the {split} split is evaluated itself, so nothing may be chosen on it", scale=scale)
     if not len(rated.gop):
-        return Calibration(reason=f"no rated phone in the {calibration_split} split to calibrate on")
+        return Calibration(reason=f"no rated phone in the {calibration_split} split to calibrate on", scale=scale)
     return Calibration(
         float(rated.accuracy.mean()),
-        metrics.fit_mapping(rated.gop, rated.accuracy),
+        None if rated.predicted else metrics.fit_mapping(rated.gop, rated.accuracy),
         metrics.choose_threshold(rated.gop, rated.bad),
+        share_bad=float(rated.bad.mean()),
+        scale=scale,
     )
 
 
@@ -101,46 +137,51 @@ def error_figures(
     return found
 
 
-def agreement_figures(rated: Rated, calibration: Calibration, config: BootstrapConfig) -> list[dict[str, Any]]:
-    """Return correlation, squared error, AUC and detection rates of the rated phones, each with its baseline."""
-    gop, labels, bad, mapping = rated.gop, rated.accuracy, rated.bad, calibration.mapping
-    mapped = None if mapping is None or not len(gop) else mapping(gop)
-    missing = Value(
-        None,
-        "no rated phone" if not len(gop) else calibration.reason or "every GOP of the calibration split is the same",
-    )
+def agreement_figures(
+    rated: Rated, calibration: Calibration, config: BootstrapConfig, human: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return correlation, squared error, AUC and detection rates of the rated phones, each with its baseline.
+
+    ``human`` is one rater's agreement with the others, beside the correlation.
+    """
+    gop, labels, bad = rated.gop, rated.accuracy, rated.bad
+    owners = (rated.codes, len(rated.speakers))
+    scores = calibration.scores(gop) if len(gop) else None
+    missing = Value(None, calibration.why_no_scores if len(gop) else "no rated phone")
     mean = calibration.mean
     zero = Value(0.0 if len(gop) else None)
     constant_error = missing if mean is None else metrics.mean_squared_error(np.full_like(labels, mean), labels)
+    raw = figure(
+        "phone_pcc_raw",
+        "Phone accuracy, Pearson correlation of raw GOP",
+        metrics.pearson(gop, labels),
+        pearson_interval(gop, labels, *owners, config),
+        zero,
+        CONSTANT,
+    )
     found = [
         figure(
             "phone_pcc",
             "Phone accuracy, Pearson correlation",
-            missing if mapped is None else metrics.pearson(mapped, labels),
-            _pearson_interval(mapped, rated, config),
+            missing if scores is None else metrics.pearson(scores, labels),
+            pearson_interval(scores, labels, *owners, config),
             zero,
             CONSTANT,
+            human=human,
         ),
-        figure(
-            "phone_pcc_raw",
-            "Phone accuracy, Pearson correlation of raw GOP",
-            metrics.pearson(gop, labels),
-            _pearson_interval(gop, rated, config),
-            zero,
-            CONSTANT,
-        ),
+        *([] if rated.predicted else [raw]),
         figure(
             "phone_mse",
             "Phone accuracy, mean squared error",
-            missing if mapped is None else metrics.mean_squared_error(mapped, labels),
-            _error_interval(mapped, rated, config),
+            missing if scores is None else metrics.mean_squared_error(scores, labels),
+            mean_interval(None if scores is None else (scores - labels) ** 2, *owners, config),
             constant_error,
             CONSTANT,
             better="lower",
         ),
         figure(
             "auc",
-            "Mispronounced phones, AUC of GOP",
+            f"Mispronounced phones, AUC of {'the predicted accuracy' if rated.predicted else 'GOP'}",
             metrics.auc(gop, bad),
             bootstrap.auc_interval(rated.codes, gop, bad, len(rated.speakers), config),
             Value(0.5 if bad.any() and not bad.all() else None),
@@ -154,23 +195,39 @@ def detection_figures(rated: Rated, calibration: Calibration, config: BootstrapC
     """Return precision, recall, F1, FRR and FAR at the threshold of the calibration split."""
     threshold = calibration.threshold.value
     reason = calibration.reason or calibration.threshold.reason
-    if threshold is None or not len(rated.gop):
-        missing = Value(None, "no rated phone" if not len(rated.gop) else reason)
+    flagged = None if threshold is None else rated.gop < threshold
+    return flag_figures("detection", flagged, rated.bad, rated.codes, len(rated.speakers), config, reason=reason)
+
+
+def flag_figures(
+    name: str,
+    flagged: Flags | None,
+    bad: Flags,
+    codes: Codes,
+    speakers: int,
+    config: BootstrapConfig,
+    *,
+    reason: str | None = None,
+    suffix: str = "",
+    part: str = PHONES,
+) -> list[dict[str, Any]]:
+    """Return precision, recall, F1, FRR and FAR of flags (N,); ``reason`` says why there are none."""
+    if flagged is None or not len(bad):
+        missing = Value(None, "no rated phone" if not len(bad) else reason)
         nothing = Interval(None, None, missing.reason)
         rates = dict.fromkeys(DETECTION, (missing, nothing, missing))
     else:
-        counts = metrics.detection_counts(rated.gop, rated.bad, threshold)
+        counts = metrics.flag_counts(flagged, bad)
         values, chance = counts.rates(), counts.chance_rates()
-        flagged, bad = rated.gop < threshold, rated.bad
         cells = np.stack([flagged & bad, flagged & ~bad, ~flagged & bad, ~flagged & ~bad], axis=1).astype(np.float64)
-        sums = bootstrap.speaker_sums(rated.codes, cells, len(rated.speakers))
+        sums = bootstrap.speaker_sums(codes, cells, speakers)
         rates = {
-            name: (values[name], bootstrap.interval(sums, lambda drawn, n=name: _rate(drawn, n), config), chance[name])  # type: ignore[misc]
-            for name in DETECTION
+            rate: (values[rate], bootstrap.interval(sums, lambda drawn, n=rate: _rate(drawn, n), config), chance[rate])  # type: ignore[misc]
+            for rate in DETECTION
         }
     return [
-        figure(f"detection_{name}", title, *rates[name], COIN, better=better, percent=True)
-        for name, (title, better) in DETECTION.items()
+        figure(f"{name}_{rate}", title + suffix, *rates[rate], COIN, better=better, percent=True, part=part)
+        for rate, (title, better) in DETECTION.items()
     ]
 
 
@@ -184,8 +241,13 @@ def figure(
     *,
     better: str = "higher",
     percent: bool = False,
+    part: str = PHONES,
+    human: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return one figure with its interval and baseline as it stands in ``metrics.json``."""
+    """Return one figure with its interval and baseline as it stands in ``metrics.json``.
+
+    ``part`` is what it is about; ``human`` what one rater reaches against the others, where that can be compared.
+    """
     if value.value is None:
         interval = Interval(None, None, value.reason)
     return {
@@ -199,21 +261,26 @@ def figure(
         "baseline": {"value": baseline.value, "what": baseline_is},
         "better": better,
         "percent": percent,
+        "part": part,
+        "human": None if human is None else dict(human),
     }
 
 
-def _pearson_interval(scores: Floats | None, rated: Rated, config: BootstrapConfig) -> Interval:
+def pearson_interval(
+    scores: Floats | None, labels: Floats, codes: Codes, speakers: int, config: BootstrapConfig
+) -> Interval:
+    """Return the interval of Pearson's r of (N,) scores and labels; none without scores."""
     if scores is None or not len(scores):
         return Interval(None, None)
-    sums = bootstrap.speaker_sums(rated.codes, bootstrap.moments(scores, rated.accuracy), len(rated.speakers))
+    sums = bootstrap.speaker_sums(codes, bootstrap.moments(scores, labels), speakers)
     return bootstrap.interval(sums, bootstrap.pearson_statistic, config)
 
 
-def _error_interval(mapped: Floats | None, rated: Rated, config: BootstrapConfig) -> Interval:
-    if mapped is None:
+def mean_interval(values: Floats | None, codes: Codes, speakers: int, config: BootstrapConfig) -> Interval:
+    """Return the interval of the mean of (N,) values; none without values."""
+    if values is None or not len(values):
         return Interval(None, None)
-    errors = (mapped - rated.accuracy) ** 2
-    sums = bootstrap.speaker_sums(rated.codes, np.stack([errors, np.ones_like(errors)], axis=1), len(rated.speakers))
+    sums = bootstrap.speaker_sums(codes, np.stack([values, np.ones_like(values)], axis=1), speakers)
     return bootstrap.interval(sums, bootstrap.rate_statistic, config)
 
 

@@ -121,10 +121,13 @@ def confusion_counts(pairs: Iterable[tuple[str, str]]) -> Counter[tuple[str, str
 # Agreement with human scores
 
 
-def pearson(x: Floats, y: Floats) -> Value:
-    """Return Pearson's r of two (N,) arrays, pooled over everything given (the GOPT convention for phones)."""
+def pearson(x: Floats, y: Floats, unit: str = "phone") -> Value:
+    """Return Pearson's r of two (N,) arrays, pooled over everything given (the GOPT convention for phones).
+
+    ``unit`` is what reasons call the things that were rated.
+    """
     if len(x) < 2:
-        return Value(None, "only one rated phone" if len(x) else "no rated phone")
+        return Value(None, f"only one rated {unit}" if len(x) else f"no rated {unit}")
     for values, what in ((x, "scores of the model"), (y, "human scores")):
         if np.ptp(values) == 0:
             return Value(None, f"the {what} are all the same")
@@ -132,9 +135,9 @@ def pearson(x: Floats, y: Floats) -> Value:
     return Value(float(np.clip(dx @ dy / np.sqrt((dx @ dx) * (dy @ dy)), -1.0, 1.0)))
 
 
-def mean_squared_error(predicted: Floats, labels: Floats) -> Value:
+def mean_squared_error(predicted: Floats, labels: Floats, unit: str = "phone") -> Value:
     """Return the mean squared error of two (N,) arrays on the same scale."""
-    return ratio(float(np.sum((predicted - labels) ** 2)), len(labels), "no rated phone")
+    return ratio(float(np.sum((predicted - labels) ** 2)), len(labels), f"no rated {unit}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,11 @@ class DetectionCounts:
 
 def detection_counts(gop: Floats, bad: Flags, threshold: float) -> DetectionCounts:
     """Count what flagging every phone with GOP below ``threshold`` gets right."""
-    flagged = gop < threshold
+    return flag_counts(gop < threshold, bad)
+
+
+def flag_counts(flagged: Flags, bad: Flags) -> DetectionCounts:
+    """Count what flags (N,) get right."""
     return DetectionCounts(
         int(np.sum(flagged & bad)),
         int(np.sum(flagged & ~bad)),

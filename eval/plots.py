@@ -47,8 +47,8 @@ HEAT = (37, 99, 174)
 """Colour of the heat map, on a transparent ground."""
 
 
-def score_against_human(data: dict[str, Any], name: str) -> str | None:
-    """Return GOP by bin of human accuracy, as violins with quartiles; ``None`` when no phone is rated."""
+def score_against_human(data: dict[str, Any], name: str, judged: str = "GOP") -> str | None:
+    """Return what is judged by bin of human accuracy, as violins with quartiles; ``None`` when no phone is rated."""
     cells = [cell for cell in data["cells"] if cell["phones"]]
     if not cells:
         return None
@@ -65,12 +65,12 @@ def score_against_human(data: dict[str, Any], name: str) -> str | None:
             axes.plot([place - 0.16, place + 0.16], [median, median], color=INK, linewidth=1.6)
         axes.set_xticks(range(len(cells)), [f"{cell['label']}\n{cell['phones']:,} phones" for cell in cells])
         axes.set_xlabel("accuracy given by humans (0 to 2)")
-        axes.set_ylabel("GOP of the model")
+        axes.set_ylabel(f"{judged} of the model")
         axes.set_xlim(-0.6, len(cells) - 0.4)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
 
-    return _svg(draw, (6.4, 3.7), name, "GOP of the model by the accuracy that humans gave the phone")
+    return _svg(draw, (6.4, 3.7), name, f"{judged} of the model by the accuracy that humans gave the phone")
 
 
 def mapped_against_human(data: dict[str, Any], name: str) -> str | None:
@@ -157,6 +157,51 @@ def error_by_group(groups: Sequence[dict[str, Any]], overall: float | None, name
         axes.spines["left"].set_visible(False)
 
     return _svg(draw, (6.8, 0.9 + 0.36 * len(shown)), name, "Phone error rate by group of speakers")
+
+
+def reliability(data: dict[str, Any], name: str) -> str | None:
+    """Return the share of mispronounced phones by the probability told, one point a bin; ``None`` without bins."""
+    bins = data["bins"]
+    if not bins:
+        return None
+
+    def draw(axes: Axes) -> None:
+        told = [100 * each["mean_probability"] for each in bins]
+        found = [100 * each["share_mispronounced"] for each in bins]
+        top = max(*told, *found, 1.0)
+        axes.plot([0, top], [0, top], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="as told")
+        axes.plot(told, found, "o-", color=ACCENT, markersize=6, linewidth=1.6, label="as found")
+        axes.set_xlabel("probability told (%), mean of the bin")
+        axes.set_ylabel("mispronounced (%)")
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.legend(loc="upper left", frameon=False, labelcolor=MUTED)
+
+    return _svg(draw, (6.4, 3.7), name, "Share of mispronounced phones by the probability that the model tells")
+
+
+def coverage_risk(data: dict[str, Any], name: str) -> str | None:
+    """Return the error of the flag by the share of phones kept, surest first; ``None`` when no phone is rated."""
+    points = data["points"]
+    if not points:
+        return None
+
+    def draw(axes: Axes) -> None:
+        kept = [0.0, *(100 * point["coverage"] for point in points)]
+        error = [100 * points[0]["error"], *(100 * point["error"] for point in points)]
+        axes.plot(kept, error, color=ACCENT, linewidth=2, label="surest phones kept")
+        axes.axhline(
+            100 * data["random"], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="phones kept at random"
+        )
+        axes.set_xlabel("phones kept (%)")
+        axes.set_ylabel("wrongly flagged or passed (%)")
+        axes.set_xlim(0, 100)
+        axes.set_ylim(bottom=0)
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.legend(loc="upper left", frameon=False, labelcolor=MUTED)
+
+    return _svg(draw, (6.4, 3.7), name, "Error of the model's flag by the share of phones kept, surest first")
 
 
 def _smooth(counts: np.ndarray) -> np.ndarray:

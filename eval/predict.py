@@ -17,18 +17,38 @@ from typing import Any
 
 from collection.audio import decode_flac
 from collection.release import Release
-from collection.schema import Phone, Split
+from collection.schema import Phone, Scores, Split, WordScores
 from eval import predictions
-from eval.predictions import PhonePrediction, Predictions, UtterancePrediction
+from eval.errors import ScoreError
+from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
 from eval.speakers import why_left_out
 from training.assess import Assessor
-from training.assessment import Assessment
+from training.assessment import Assessment, PhoneScore, WordScore
 
 WINDOW = 256
 """Utterances that are held, sorted by duration and stored together."""
-COLUMNS = ("utterance_id", "speaker_id", "duration", "phones", "speaker", "device", "consent")
+COLUMNS = (
+    *("utterance_id", "speaker_id", "duration", "words", "phones", "scores", "raters"),
+    *("speaker", "device", "consent"),
+)
 GOP_KINDS = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
 """Fields of ``training.assessment.PhoneScore`` that may serve as the GOP."""
+AUTO, ACCURACY = "auto", "accuracy"
+JUDGED = (AUTO, ACCURACY, *GOP_KINDS)
+"""What may be judged: the accuracy that a scorer predicts, a GOP, or ``auto``: the first where there is a scorer."""
+BESIDE = ("gop_sf", "gop_lp", "mispronounced", "flagged")
+"""Fields of a ``PhoneScore`` that are stored beside what is judged."""
+
+
+def judged(wanted: str, assessor: Assessor) -> str:
+    """Return the field of a ``PhoneScore`` that is judged; raise where the model cannot give what is wanted."""
+    scorer = getattr(assessor.model.config, "scorer", None)
+    if wanted == ACCURACY and not scorer:
+        raise ScoreError(
+            f"gop={ACCURACY} needs a model with a scorer, and this one has none. Train one (python -m training.train "
+            f"stage=score …), or choose one of: {', '.join(GOP_KINDS)}."
+        )
+    return (ACCURACY if scorer else GOP_KINDS[0]) if wanted == AUTO else wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +130,17 @@ def _score(
 ) -> Predictions:
     phones: list[PhonePrediction] = []
     utterances: list[UtterancePrediction] = []
+    words: list[WordPrediction] = []
     for batch in batches(rows, batch_seconds):
         waveforms = [decode_flac(row["audio"]["bytes"]) for row in batch]
         canonicals = [[(phone["canonical"], phone["word_index"]) for phone in row["phones"]] for row in batch]
         for row, assessment in zip(batch, assessor.assess_batch(waveforms, canonicals=canonicals), strict=True):
             found, utterance = _rows(row, assessment, split, gop_kind)
             phones += found
+            words += _words(row, assessment, split)
             utterances.append(utterance)
-    return predictions.to_predictions(phones, utterances, gop_kind)
+    raters = [rating for row in rows for rating in _raters(row, split)]
+    return predictions.to_predictions(phones, utterances, gop_kind, words, raters)
 
 
 def _rows(
@@ -125,7 +148,7 @@ def _rows(
 ) -> tuple[list[PhonePrediction], UtterancePrediction]:
     """Join one row with its assessment; where the model gave no scores, phones have no GOP and no times."""
     canonical = [Phone(**phone) for phone in row["phones"]]
-    scores = assessment.phones or [None] * len(canonical)
+    scores: Sequence[PhoneScore | None] = assessment.phones or [None] * len(canonical)
     phones = predictions.phone_predictions(
         row["utterance_id"],
         row["speaker_id"],
@@ -134,6 +157,7 @@ def _rows(
         assessment.decoded,
         [None if score is None else float(getattr(score, gop_kind)) for score in scores],
         [(None, None) if score is None else (score.start, score.end) for score in scores],
+        [{} if score is None else {name: getattr(score, name) for name in BESIDE} for score in scores],
     )
     slices = {name: row["speaker"][name] for name in predictions.SLICES if name != "device"}
     utterance = UtterancePrediction(
@@ -146,9 +170,43 @@ def _rows(
         assessment.decoded,
         str(assessment.verdict),
         device=row["device"],
+        human=Scores(**(row["scores"] or {})),
+        predicted=assessment.scores or Scores(),
         **slices,
     )
     return phones, utterance
+
+
+def _words(row: dict[str, Any], assessment: Assessment, split: str) -> list[WordPrediction]:
+    """Join the words of one row with their scores; words after the last one with a phone have none."""
+    missing = [None] * (len(row["words"]) - len(assessment.words))
+    scores: list[WordScore | None] = [*assessment.words, *missing]
+    return [
+        WordPrediction(
+            row["utterance_id"],
+            row["speaker_id"],
+            split,
+            index,
+            WordScores(word["accuracy"], word["stress"], word["total"]),
+            WordScores() if score is None else WordScores(score.accuracy, score.stress, score.total),
+        )
+        for index, (word, score) in enumerate(zip(row["words"], scores, strict=False))
+    ]
+
+
+def _raters(row: dict[str, Any], split: str) -> list[RaterScores]:
+    return [
+        RaterScores(
+            row["utterance_id"],
+            row["speaker_id"],
+            split,
+            rating["rater"],
+            Scores(**rating["scores"]),
+            tuple(WordScores(**word) for word in rating["words"]),
+            tuple(rating["phones"]),
+        )
+        for rating in row["raters"] or ()
+    ]
 
 
 def _store(part: Predictions, folder: Path) -> None:

@@ -99,6 +99,22 @@ def _rated(run: Run) -> Lines:
     ]
 
 
+def _above_phones(run: Run) -> Lines:
+    counts = run["counts"]
+    if not counts.get("words_used") and not counts.get("utterances_used"):
+        return ["none"]
+    return [
+        f"{counts['words_used']:,} of {counts['words']:,} words",
+        f"{counts['utterances_used']:,} of {counts['utterances']:,} utterances",
+    ]
+
+
+def _judged(run: Run) -> Lines:
+    if run["calibration"].get("scale") == "as_predicted":
+        return ["phone accuracy as the scorer predicts it, on the human scale without a mapping"]
+    return [run["protocol"]["gop"], "mapped to the human scale by isotonic regression on the calibration split"]
+
+
 def _verdicts(run: Run) -> Lines:
     verdicts = run["protocol"]["not_scored_by_verdict"]
     return [f"{count:,} {plain(verdict)} (kept in the error rate)" for verdict, count in verdicts.items()] or ["none"]
@@ -112,6 +128,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
             f"{run['counts']['speakers']:,} speakers, {run['counts']['utterances']:,} utterances",
         ],
         "Human scores": _rated,
+        "Words and utterances scored by humans and model": _above_phones,
         "Utterances left out, and why": _left_out,
         "Verdicts other than ok": _verdicts,
         "Consent for evaluation asked on": lambda run: [run["protocol"]["consent_asked_on"]],
@@ -130,7 +147,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
         ],
     },
     "Choices": {
-        "GOP": lambda run: [run["protocol"]["gop"]],
+        "What is judged": _judged,
         "Calibration": _calibration,
         "Evaluated speakers new to the model": _separation,
         "Intervals": lambda run: [

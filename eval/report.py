@@ -21,11 +21,14 @@ from collection.cli import console, existing, run_verb
 from eval import plots
 from eval.errors import ReportError
 from eval.protocol import protocol_rows, warnings
+from eval.report_scorer import alone_rows, bias_rows, human_text, risk_texts
 from eval.text import NONE, figure_text, interval_text, plain
 
 METRICS_FILE = "metrics.json"
 READS_VERSION = "1"
 """Major version of ``metrics.json`` that this code reads."""
+PARTS = ("phones", "words", "utterances", "probability")
+"""What figures are about; those of older runs are about phones."""
 TOP = 15
 """Confusions in the table."""
 
@@ -68,7 +71,9 @@ def render(runs: Sequence[dict[str, Any]], title: str) -> str:
         level=level,
         warnings=warnings(runs, names),
         runs=[_run(run, name, f"r{place}") for place, (run, name) in enumerate(zip(runs, names, strict=True))],
-        figures=figure_rows(runs),
+        figures={part: figure_rows(runs, part) for part in PARTS},
+        alone=[alone_rows(run) for run in runs],
+        bias=bias_rows(runs),
         groups=group_rows(runs),
         groups_note=_groups_note(runs),
         protocol=protocol_rows(runs),
@@ -81,16 +86,21 @@ def column_names(runs: Sequence[dict[str, Any]]) -> list[str]:
     return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, start=1)]
 
 
-def figure_rows(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a figure, one cell a run, in the order of the first run."""
-    by_name = [{figure["name"]: figure for figure in run["figures"]} for run in runs]
+def figure_rows(runs: Sequence[dict[str, Any]], part: str) -> dict[str, Any]:
+    """Return the figures about one part, in the order of the first run that has them, one cell a run.
+
+    ``human`` tells whether any of them has a human beside it.
+    """
+    by_name = [{each["name"]: each for each in run["figures"] if each.get("part", PARTS[0]) == part} for run in runs]
+    first = {name: figure for figures in reversed(by_name) for name, figure in figures.items()}
     rows = []
-    for figure in runs[0]["figures"]:
-        cells = [_figure_cell(figures.get(figure["name"])) for figures in by_name]
+    for name in dict.fromkeys(name for figures in by_name for name in figures):
+        figure = first[name]
+        cells = [_figure_cell(figures.get(name)) for figures in by_name]
         rows.append(
             {**figure, "better": plain(figure["better"]), "baseline_is": figure["baseline"]["what"], "cells": cells}
         )
-    return rows
+    return {"rows": rows, "human": any(cell.get("human") for row in rows for cell in row["cells"])}
 
 
 def group_rows(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -120,17 +130,23 @@ def top_confusions(confusions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _run(run: dict[str, Any], name: str, prefix: str) -> dict[str, Any]:
-    labels = run["score_by_label"]
+    labels, probability = run["score_by_label"], run.get("probability")
+    predicted = run["calibration"].get("scale") == "as_predicted"
     overall = next((figure["value"] for figure in run["figures"] if figure["name"] == "per"), None)
     drawn = {
-        "violins": labels and plots.score_against_human(labels, f"{prefix}-violins"),
+        "violins": labels
+        and plots.score_against_human(labels, f"{prefix}-violins", "predicted accuracy" if predicted else "GOP"),
         "mapped": labels and plots.mapped_against_human(labels, f"{prefix}-mapped"),
         "confusions": plots.confusion_map(run["confusions"], f"{prefix}-confusions"),
         "groups": plots.error_by_group(run["groups"], overall, f"{prefix}-groups"),
+        "reliability": probability and plots.reliability(probability["reliability"], f"{prefix}-reliability"),
+        "coverage": probability and plots.coverage_risk(probability["coverage_risk"], f"{prefix}-coverage"),
     }
     return {
         "name": name,
         "gop": run["protocol"]["gop"],
+        "predicted": predicted,
+        "probability": probability and {**probability, "coverage_risk": risk_texts(probability["coverage_risk"])},
         # Matplotlib escapes the text it writes, so its SVG is markup already.
         "plots": {key: svg and Markup(svg) for key, svg in drawn.items()},  # noqa: S704
         "confusions": top_confusions(run["confusions"]),
@@ -146,6 +162,7 @@ def _figure_cell(figure: dict[str, Any] | None) -> dict[str, Any]:
         "reason": None,
         "interval": interval,
         "baseline": figure_text(figure["baseline"]["value"], figure["percent"]),
+        "human": human_text(figure.get("human")),
     }
 
 

@@ -2,7 +2,8 @@
 
     python -m eval.score model=runs/my-model data=releases/class-2026 out=runs/my-model-scores
 
-Writes ``predictions.parquet`` (a row a phone), ``utterances.parquet``, ``metrics.json`` and, last, ``manifest.json``.
+Writes ``predictions.parquet`` (a row a phone), ``words.parquet``, ``utterances.parquet``, ``raters.parquet`` (what each
+human gave), ``metrics.json`` and, last, ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from collection.schema import SCHEMA_VERSION, Split
 from eval import predictions
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
-from eval.predict import GOP_KINDS, Selection, predict, select
+from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
 from eval.summarise import SummaryOptions, summarise
 from eval.text import figure_text, interval_text, plain
 from training import lineage
@@ -32,7 +33,7 @@ from training.assess import Assessor
 from training.lineage import Lineage
 
 METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.0.0"
+METRICS_VERSION = "1.1.0"
 PARTS = ".parts"
 
 
@@ -50,8 +51,9 @@ class ScoreConfig:
     """Part of the release that is evaluated."""
     calibration: str = str(Split.VALIDATION)
     """Part on which GOP is mapped to the human scale and the threshold is chosen; never the evaluated one."""
-    gop: str = "gop_sf"
-    """Which GOP is judged: gop_sf, rival_ratio, gop_lp or gop_lpr."""
+    gop: str = AUTO
+    """What is judged: accuracy (as a scorer predicts it), gop_sf, rival_ratio, gop_lp or gop_lpr; auto is accuracy for
+    a model with a scorer, else gop_sf."""
     groups: list[str] = field(default_factory=lambda: ["age_band", "gender"])
     """Columns by which the error rate is shown: age_band, gender, first_language, level, region, device."""
     fewest_speakers: int = 5
@@ -75,6 +77,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     options = summary_options(config)
     origin = lineage.read(model)
     assessor = Assessor.from_pretrained(model, config.device)
+    kind = judged(config.gop, assessor)
     on = asked_on(config.on)
     splits = dict.fromkeys((config.calibration, config.split))
     selections = [
@@ -93,7 +96,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
-    used = manifest.fingerprint([selection.utterances for selection in selections])
+    # The version counts: what older code made of the same utterances is made again.
+    used = manifest.fingerprint([METRICS_VERSION, [selection.utterances for selection in selections]])
     finished = manifest.read(out)
     if finished is not None and finished.get("inputs") != inputs:
         raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
@@ -106,7 +110,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     with progress() as bar:
         task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
         table, verdicts = predict(
-            assessor, release, selections, config.gop, config.batch_seconds, parts, lambda n: bar.advance(task, n)
+            assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
         )
     result = {
         "metrics_version": METRICS_VERSION,
@@ -135,7 +139,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
         "protocol": {
             "split": config.split,
             "calibration_split": config.calibration,
-            "gop": config.gop,
+            "gop": kind,
             "consent_asked_on": on.isoformat(),
             "left_out": {selection.split: selection.left_out for selection in selections},
             "not_scored_by_verdict": verdicts,
@@ -149,8 +153,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     predictions.write(out, table)
     manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     shutil.rmtree(out / PARTS)
-    files = (predictions.PHONES_FILE, predictions.UTTERANCES_FILE, METRICS_FILE)
-    checksums = {name: manifest.file_sha256(out / name) for name in files}
+    checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
     manifest.write(
         out, {"kind": "scores", "inputs": inputs, "used": used, "config": asdict(config), "files": checksums}
     )
@@ -165,8 +168,8 @@ def model_name(folder: Path) -> str:
 
 def summary_options(config: ScoreConfig) -> SummaryOptions:
     """Return the part of the configuration that figures depend on, or an error that names the choices."""
-    if config.gop not in GOP_KINDS:
-        raise ScoreError(f"gop={config.gop} is unknown. Choose one of: {', '.join(GOP_KINDS)}.")
+    if config.gop not in JUDGED:
+        raise ScoreError(f"gop={config.gop} is unknown. Choose one of: {', '.join(JUDGED)}.")
     unknown = [name for name in config.groups if name not in predictions.SLICES]
     if unknown:
         raise ScoreError(f"groups={unknown} are unknown. Choose among: {', '.join(predictions.SLICES)}.")
@@ -218,8 +221,7 @@ def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
 
 def _clear(out: Path, keep: str) -> None:
     """Remove what an earlier run left in ``out``, the marker first, but for the finished windows of this one."""
-    names = (manifest.NAME, METRICS_FILE, predictions.PHONES_FILE, predictions.UTTERANCES_FILE)
-    for name in names:
+    for name in (manifest.NAME, METRICS_FILE, *predictions.FILES):
         (out / name).unlink(missing_ok=True)
     for folder in (out / PARTS).glob("*"):
         if folder.name != keep:
@@ -230,14 +232,15 @@ def table(result: dict[str, Any]) -> Table:
     """Return the figures that could be computed, as a table for the console."""
     title = f"{result['model']['name']} on {result['data']['name']}, {result['protocol']['split']} split"
     shown = Table(title=escape(title))
-    for heading in ("figure", "value", "interval", "baseline"):
+    for heading in ("figure", "value", "interval", "baseline", "one human"):
         shown.add_column(heading, justify="left" if heading == "figure" else "right")
     for figure in result["figures"]:
         if figure["value"] is not None:
             value, baseline = (
                 figure_text(x, figure["percent"]) for x in (figure["value"], figure["baseline"]["value"])
             )
-            shown.add_row(figure["title"], value, interval_text(figure), baseline)
+            human = figure_text(figure["human"]["value"]) if figure["human"] else ""
+            shown.add_row(figure["title"], value, interval_text(figure), baseline, human)
     return shown
 
 

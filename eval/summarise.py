@@ -1,7 +1,8 @@
 """Prediction tables -> every figure of ``metrics.json``: pure, so that anybody can recompute a run from its tables.
 
 GOP is brought to the human scale, and the threshold of detection is chosen, on the calibration split (validation); the
-figures are read off the evaluated split. Each figure stands beside its interval and its baseline.
+figures are read off the evaluated split. Each figure stands beside its interval and its baseline. The accuracy that a
+scorer predicts is on the human scale already: it is judged as predicted.
 """
 
 from __future__ import annotations
@@ -12,16 +13,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eval import metrics
+from eval import agreement, metrics, probability
+from eval.bias import bias_by_age
 from eval.bootstrap import BootstrapConfig
 from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
 from eval.groups import by_group
+from eval.levels import level_counts, level_figures
 from eval.metrics import EditCounts
 from eval.predictions import Predictions, encode, floats
 
 LABEL_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0)
 LABEL_NAMES = ("0 to 0.5", "0.5 to 1", "1 to 1.5", "1.5 to 2", "2")
 """Bins of human accuracy, each including its lower edge."""
+PREDICTED = "accuracy"
+"""Kind of what is judged that is on the human scale already."""
+ALONE = {"gop_sf": "segmentation-free GOP alone", "gop_lp": "alignment GOP alone"}
+"""What stands beside a scorer: each by itself, mapped to the human scale as a model without a scorer is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +44,64 @@ class SummaryOptions:
 
 def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, Any]:
     """Return figures, counts, groups, confusions and the data of the plots as JSON-like values."""
-    part = predictions.only(options.split)
-    rated, counts = rated_phones(part.phones)
-    calibration_rated, calibration_counts = rated_phones(predictions.only(options.calibration).phones)
+    part, other = predictions.only(options.split), predictions.only(options.calibration)
+    predicted = predictions.gop_kind == PREDICTED
+    rated, counts = rated_phones(part.phones, predicted=predicted)
+    calibration_rated, calibration_counts = rated_phones(other.phones, predicted=predicted)
     calibration = calibrate(calibration_rated, options.split, options.calibration)
     edits = utterance_edits(part.utterances)
+    ceiling = agreement.one_against_the_others(part.raters, "phones", "accuracy", options.bootstrap, "phone")
+    said = probability.told(part.phones)
+    known = None if options.split == options.calibration else other
     return {
-        "counts": {**counts, **_edit_totals(edits), **_size(part.utterances)},
+        "counts": {**counts, **_edit_totals(edits), **_size(part.utterances), **level_counts(part)},
         "calibration": {
             "split": options.calibration,
             **calibration_counts,
             "speakers": len(calibration_rated.speakers),
             "mean_accuracy": calibration.mean,
+            "share_mispronounced": calibration.share_bad,
             "threshold": calibration.threshold.value,
+            "scale": calibration.scale,
             "mapping": None if calibration.mapping is None else asdict(calibration.mapping),
             "reason": calibration.reason or calibration.threshold.reason,
         },
         "figures": [
             *error_figures(part.utterances, edits, options.bootstrap),
-            *agreement_figures(rated, calibration, options.bootstrap),
+            *agreement_figures(rated, calibration, options.bootstrap, ceiling),
+            *([] if said is None else probability.probability_figures(said, calibration, options.bootstrap)),
+            *level_figures(part, known, calibration.reason, options.bootstrap),
         ],
+        "alone": alone(part, other, options) if predicted else [],
+        "probability": said
+        and {
+            "reliability": probability.reliability(said),
+            "coverage_risk": probability.coverage_risk(said, options.bootstrap),
+        },
+        "bias": bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap),
         "groups": by_group(
             part, calibration.threshold.value, options.groups, options.fewest_speakers, options.bootstrap
         ),
         "confusions": confusions(part.utterances),
         "score_by_label": score_by_label(rated, calibration),
     }
+
+
+def alone(part: Predictions, other: Predictions, options: SummaryOptions) -> list[dict[str, Any]]:
+    """Return the phone figures of each GOP by itself on the same phones, calibrated on the same split."""
+    found = []
+    for column, what in ALONE.items():
+        rated, _ = rated_phones(part.phones, column)
+        calibration = calibrate(rated_phones(other.phones, column)[0], options.split, options.calibration)
+        found.append(
+            {
+                "gop": column,
+                "what": what,
+                "threshold": calibration.threshold.value,
+                "figures": agreement_figures(rated, calibration, options.bootstrap),
+            }
+        )
+    return found
 
 
 def utterance_edits(utterances: pa.Table) -> list[tuple[EditCounts, ...]]:
@@ -86,7 +125,7 @@ def score_by_label(rated: Rated, calibration: Calibration) -> dict[str, Any] | N
     bins = np.digitize(rated.accuracy, LABEL_EDGES) - 1  # (N,)
     low = float(np.quantile(rated.gop, 0.01))
     edges = np.linspace(low, max(float(rated.gop.max()), low + 1e-6), 41)
-    mapped = None if calibration.mapping is None else calibration.mapping(rated.gop)
+    mapped = calibration.scores(rated.gop)
     cells = []
     for index, name in enumerate(LABEL_NAMES):
         inside = bins == index

@@ -23,6 +23,11 @@ def interval_text(figure: dict[str, Any]) -> str:
     return f"{figure['low']:.3f} to {figure['high']:.3f}"
 
 
+def signed_text(value: float | None) -> str:
+    """Return a figure that has a direction as text, always with its sign, a dash for none."""
+    return NONE if value is None else f"{value:+.3f}"
+
+
 def plain(name: str) -> str:
     """Return a machine name as words."""
     return name.replace("_", " ")

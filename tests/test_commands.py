@@ -21,6 +21,7 @@ MODULES = {
     "bench": "eval.bench",
     "build": "collection.build",
     "enrol": "collection.enrol",
+    "export": "training.export",
     "keys": "collection.keys",
     "lineage": "training.lineage",
     "pretrain": "training.pretrain",

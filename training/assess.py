@@ -9,10 +9,10 @@ calibrated against human ratings.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +22,10 @@ from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
 from collection.schema import SAMPLE_RATE
-from training import align, diagnosis, gop, lineage
+from training import align, diagnosis, gop
 from training.assessment import Assessment, PhoneScore, Verdict, WordScore
-from training.errors import AlignmentError, AssessmentError, Misfit, ModelError
+from training.checkpoints import open_model
+from training.errors import AlignmentError, AssessmentError, Misfit
 from training.judgement import Judgement, judgements
 from training.phone_features import describe
 from training.posteriors import Heard, PosteriorModel
@@ -72,24 +73,8 @@ class Assessor:
     def from_pretrained(
         cls, folder_or_name: str | Path, device: str | None = None, settings: AssessSettings | None = None
     ) -> Assessor:
-        """Load a checkpoint; ``device`` is a torch device, by default the GPU if there is one.
-
-        Raises ``ModelError`` where there is no checkpoint, or one without phones; warns of one that learned from a
-        voice that was withdrawn.
-        """
-        from training.model import PhoneModel  # transformers loads slowly: exported models do without it
-
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            model: Any = PhoneModel.from_pretrained(folder_or_name)
-        except OSError as error:
-            raise ModelError(
-                f"No checkpoint at {folder_or_name}: give a folder that training.train wrote, or a Hub name. ({error})"
-            ) from error
-        if not model.config.inventory:
-            raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
-        lineage.warn_withdrawn(Path(folder_or_name))
-        return cls(model.eval().to(device), settings)
+        """Load a checkpoint or an exported model; see ``training.checkpoints.open_model``."""
+        return cls(open_model(folder_or_name, device), settings)
 
     def assess(self, waveform: np.ndarray, text: str) -> Assessment:
         """Assess one reading of ``text``: float32 mono samples (N,) at 16 kHz."""
@@ -205,7 +190,8 @@ class Assessor:
             )
             for task, one in zip(tasks, exact, strict=True)
         ]
-        return judgements(self.model.score(collate(features)), features, threshold)
+        untold = (self.model.config.scorer or {}).get("untold", ())
+        return judgements(self.model.score(collate(features)), features, threshold, untold)
 
     def _result(self, result: Assessment, task: _Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
         aligned = gop.aligned(task.heard.log_probs, task.targets, task.spans)
@@ -227,7 +213,7 @@ class Assessor:
         if judgement is None:
             return found
         added = diagnosis.insertions(exact, self.inventory, self.settings.surest_insertion)
-        return judgement.complete(replace(found, insertions=added), self.settings.surest)
+        return judgement.complete(replace(found, insertions=added), self.settings.surest, self.language)
 
     @staticmethod
     def _words(task: _Task, phones: Sequence[PhoneScore]) -> list[WordScore]:
@@ -257,6 +243,8 @@ class AssessConfig:
     """torch device; by default the GPU if there is one."""
     json: str | None = None
     """Where to write the assessment as JSON; nothing is written by default."""
+    azure: str | None = None
+    """Where to write it in the shape of Azure's pronunciation assessment, for front-ends that read that."""
     settings: AssessSettings = field(default_factory=AssessSettings)
     """Limits on the sound and on the search for the pronunciation."""
 
@@ -264,7 +252,9 @@ class AssessConfig:
 def work(config: AssessConfig) -> None:
     """Assess one file and print the feedback; raise ``AssessmentError`` with advice where it cannot be scored."""
     from collection.audio import decode
-    from training.feedback import ADVICE, render
+    from training.azure import to_azure
+    from training.feedback import ADVICE, render, render_prosody
+    from training.prosody import measure
 
     if (config.text is None) == (config.text_file is None):
         raise AssessmentError("Give what was to be read: either text=… or text_file=….")
@@ -276,9 +266,12 @@ def work(config: AssessConfig) -> None:
     assessment = assessor.assess(sound.samples, text)
     if config.json:
         atomic_write(Path(config.json), assessment.to_json() + "\n")
+    if config.azure:
+        atomic_write(Path(config.azure), json.dumps(to_azure(assessment, text), ensure_ascii=False) + "\n")
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))
+    console.print(render_prosody(measure(sound.samples, assessment.words, assessment.phones, text, assessor.language)))
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """Shorter than the shortest sound accepted, or too short to hold the phones of the text."""
     TOO_LONG = "too_long"
     SILENT = "silent"
+    CLIPPED = "clipped"
+    """Too many samples at full scale: what was said is cut off."""
     DAMAGED = "damaged"
     """The samples hold NaN or infinity."""
     NO_TEXT = "no_text"

@@ -13,6 +13,7 @@ import torch
 from training.align import BLANK
 from training.assessment import Alternative, Diagnosis, Fault, Insertion
 from training.gop import ExactGop
+from training.hints import hint
 
 TOP = 3
 """Alternatives that are told."""
@@ -29,14 +30,15 @@ def alternatives(exact: ExactGop, inventory: Sequence[str], top: int = TOP) -> l
     ]
 
 
-def diagnose(symbol: str, said: Sequence[Alternative], surest: float) -> Diagnosis:
+def diagnose(symbol: str, said: Sequence[Alternative], surest: float, language: str) -> Diagnosis:
     """Return what was wrong with a flagged phone, unsure where no explanation reaches the confidence ``surest``."""
     best = said[0]
     if best.confidence < surest:
         return Diagnosis(Fault.UNSURE, None, best.confidence)
     if best.symbol == symbol:
         return Diagnosis(Fault.UNCLEAR, symbol, best.confidence)
-    return Diagnosis(Fault.SUBSTITUTION if best.symbol else Fault.OMISSION, best.symbol, best.confidence)
+    fault = Fault.SUBSTITUTION if best.symbol else Fault.OMISSION
+    return Diagnosis(fault, best.symbol, best.confidence, hint(symbol, best.symbol, language))
 
 
 def insertions(exact: ExactGop, inventory: Sequence[str], surest: float) -> tuple[Insertion, ...]:

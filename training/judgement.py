@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -27,10 +27,10 @@ class Judgement:
     utterance: Scores
     threshold: float
 
-    def complete(self, assessment: Assessment, surest: float) -> Assessment:
+    def complete(self, assessment: Assessment, surest: float, language: str) -> Assessment:
         """Return the assessment with these scores; flagged phones get a diagnosis of at least this confidence."""
         phones = tuple(
-            self._phone(phone, accuracy, mispronounced, surest)
+            self._phone(phone, accuracy, mispronounced, surest, language)
             for phone, accuracy, mispronounced in zip(assessment.phones, self.accuracy, self.mispronounced, strict=True)
         )
         spoken = {phone.word_index for phone in phones}
@@ -40,14 +40,18 @@ class Judgement:
         )
         return replace(assessment, phones=phones, words=words, scores=self.utterance)
 
-    def _phone(self, phone: PhoneScore, accuracy: float, mispronounced: float, surest: float) -> PhoneScore:
+    def _phone(
+        self, phone: PhoneScore, accuracy: float, mispronounced: float, surest: float, language: str
+    ) -> PhoneScore:
         flagged = mispronounced >= self.threshold
-        why = diagnose(phone.symbol, phone.alternatives, surest) if flagged else None
+        why = diagnose(phone.symbol, phone.alternatives, surest, language) if flagged else None
         return replace(phone, accuracy=accuracy, mispronounced=mispronounced, flagged=flagged, diagnosis=why)
 
 
-def judgements(output: ScorerOutput, features: Sequence[PhoneFeatures], threshold: float) -> list[Judgement]:
-    """Return the scores of each reading out of a padded batch."""
+def judgements(
+    output: ScorerOutput, features: Sequence[PhoneFeatures], threshold: float, untold: Collection[str] = ()
+) -> list[Judgement]:
+    """Return the scores of each reading out of a padded batch; those of ``untold`` (``ScorerShape``) are ``None``."""
     accuracy, bad = output.accuracy.cpu(), torch.sigmoid(output.bad.double()).cpu()
     found = []
     for row, each in enumerate(features):
@@ -57,11 +61,17 @@ def judgements(output: ScorerOutput, features: Sequence[PhoneFeatures], threshol
                 accuracy[row, :phones].tolist(),
                 bad[row, :phones].tolist(),
                 [
-                    WordScores(**dict(zip(WORD_SCORES, scores, strict=True)))
+                    WordScores(**_named("word", WORD_SCORES, scores, untold))
                     for scores in output.words[row, :words].tolist()
                 ],
-                Scores(**dict(zip(UTTERANCE_SCORES, output.utterance[row].tolist(), strict=True))),
+                Scores(**_named("utterance", UTTERANCE_SCORES, output.utterance[row].tolist(), untold)),
                 threshold,
             )
         )
     return found
+
+
+def _named(
+    level: str, names: Sequence[str], values: Sequence[float], untold: Collection[str]
+) -> dict[str, float | None]:
+    return {name: None if f"{level}.{name}" in untold else value for name, value in zip(names, values, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -110,7 +111,7 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
             self.encoder.eval()
         return self
 
-    @property
+    @cached_property
     def frontend(self) -> Frontend:
         """Waveforms to inputs, for data loaders and inference."""
         return Frontend(self.config.encoder, self.config.feature_extractor)

@@ -16,7 +16,17 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training.config import ScoreConfig
 from training.phone_features import PhoneFeatures
-from training.scorer import PHONE_SCALE, SCALE, Member, Scorer, ScorerOutput, ScorerShape, collate
+from training.scorer import (
+    PHONE_SCALE,
+    SCALE,
+    UTTERANCE_SCORES,
+    WORD_SCORES,
+    Member,
+    Scorer,
+    ScorerOutput,
+    ScorerShape,
+    collate,
+)
 
 MISPRONOUNCED = 0.5
 """Phone accuracy below which a phone counts as mispronounced."""
@@ -62,6 +72,17 @@ def fit(
             schedule.step()
         on_epoch(epoch + 1)
     return member.eval()
+
+
+def untold(labels: Sequence[Labels]) -> tuple[str, ...]:
+    """Return which scores nobody gave, as ``ScorerShape.untold`` names them."""
+    words = torch.isnan(torch.cat([each.words for each in labels])).all(0).tolist()
+    utterance = torch.isnan(torch.stack([each.utterance for each in labels])).all(0).tolist()
+    named = [
+        *zip((f"word.{name}" for name in WORD_SCORES), words, strict=True),
+        *zip((f"utterance.{name}" for name in UTTERANCE_SCORES), utterance, strict=True),
+    ]
+    return tuple(name for name, unknown in named if unknown)
 
 
 def standardise(member: Member, features: Sequence[PhoneFeatures]) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from training.model import PhoneModel
 from training.phone_features import PhoneFeatures, width
 from training.run_folder import MODEL
 from training.score_data import Rated
-from training.score_fit import Labels, calibrate, fit, predict
+from training.score_fit import Labels, calibrate, fit, predict, untold
 from training.scorer import Member, Scorer, ScorerShape
 
 WEIGHTS = "model.safetensors"
@@ -88,23 +89,28 @@ def train(config: TrainConfig) -> Path:
         )
         for split, part in data.items()
     }
-    shape = _shape(config.score, len(symbols) + 1, layers, model.encoder.width)
+    shape = _shape(config.score, len(symbols) + 1, layers, model.encoder.width, untold(material[learns][1]))
     scorer = Scorer(shape)
     for number in range(shape.members):
         scorer.members[number] = _member(material[learns], shape, config, config.seed + number, members)
     scorer.eval()
     figures: dict[str, float] = {}
+    by_seed: list[dict[str, float]] = []
     if config.select.validation_split:
         features, labels = material[config.select.validation_split]
         calibrate(scorer, features, labels)
         figures = figures_of(scorer, features, labels)
+        alone = [Scorer(replace(shape, members=1)).eval() for _ in scorer.members]
+        for one, member in zip(alone, scorer.members, strict=True):
+            one.members[0] = member
+        by_seed = [figures_of(one, features, labels) for one in alone]
     model.scorer, model.config.scorer = scorer, shape.to_dict()
     model.cpu().save_pretrained(out / MODEL)
     speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
     own = lineage.ancestor(release, tuple(data), speakers)
     heard = lineage.merged([*origin.releases, own])
     lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), heard))
-    _finish(config, identity, data, figures, time.monotonic() - started)
+    _finish(config, identity, data, {"validation": figures, "validation_by_seed": by_seed}, time.monotonic() - started)
     return out / MODEL
 
 
@@ -159,12 +165,14 @@ def _material(
     return list(held.values()), [known[index] for index in held]
 
 
-def _shape(config: ScoreConfig, symbols: int, layers: tuple[int, ...], state_width: int) -> ScorerShape:
+def _shape(
+    config: ScoreConfig, symbols: int, layers: tuple[int, ...], state_width: int, unknown: tuple[str, ...]
+) -> ScorerShape:
     own = {
         key: getattr(config, key)
         for key in ("members", "size", "layers", "heads", "projection", "dropout", "states_dropout")
     }
-    return ScorerShape(symbols, width(symbols), layers, state_width, **own)
+    return ScorerShape(symbols, width(symbols), layers, state_width, untold=unknown, **own)
 
 
 def _member(material: Material, shape: ScorerShape, config: TrainConfig, seed: int, place: Path) -> Member:
@@ -200,7 +208,7 @@ def figures_of(scorer: Scorer, features: list[PhoneFeatures], labels: list[Label
 
 
 def _finish(
-    config: TrainConfig, identity: str, data: dict[str, SplitData], figures: dict[str, float], seconds: float
+    config: TrainConfig, identity: str, data: dict[str, SplitData], figures: dict[str, Any], seconds: float
 ) -> None:
     out = Path(config.out)
     folder = out / MODEL
@@ -214,12 +222,12 @@ def _finish(
             "code_version": manifest.code_version(),
             "config": settings,
             "left_out": {split: dict(part.left) for split, part in data.items()},
-            "validation": figures,
+            **figures,
             "seconds": seconds,
             "files": {path.name: manifest.file_sha256(path) for path in sorted(folder.iterdir())},
         },
     )
     run_folder.tidy(out)
-    told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    told = ", ".join(f"{name} {value:.3f}" for name, value in figures["validation"].items())
     told = f" On the validation speakers: {told}." if told else ""
     cli.console.print(f"Model: {folder}.{told}\nNext: python -m eval.score model={folder} data={config.data} out=…")

@@ -41,6 +41,8 @@ class ScorerShape:
     projection: int = 64
     dropout: float = 0.2
     states_dropout: float = 0.4
+    untold: tuple[str, ...] = ()
+    """Scores that nobody gave in training, ``word.stress`` or ``utterance.completeness``: they stay unknown."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a configuration file."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from collection.quality import clipping
 from collection.schema import SAMPLE_RATE
 from training import align
 from training.assessment import Verdict
@@ -24,6 +25,8 @@ class AssessSettings:
     """s; a longer recording gets the verdict too_long (a Whisper encoder hears 30 s, memory ends somewhere for all)."""
     silence_dbfs: float = -60.0
     """dBFS of the highest sample, mean removed; below it the verdict is silent."""
+    most_clipping: float = 0.05
+    """Share of samples at full scale above which the verdict is clipped, as a build drops such a recording."""
     max_readings: int = 64
     """Pronunciations of a whole text compared at once; beyond, words are decided one by one, left to right."""
     reach: float = align.REACH
@@ -50,7 +53,9 @@ def judge_sound(waveform: np.ndarray, settings: AssessSettings) -> Verdict:
     if waveform.size > settings.max_seconds * SAMPLE_RATE:
         return Verdict.TOO_LONG
     peak = float(np.abs(waveform - waveform.mean()).max())
-    return Verdict.SILENT if peak < 10 ** (settings.silence_dbfs / 20) else Verdict.OK
+    if peak < 10 ** (settings.silence_dbfs / 20):
+        return Verdict.SILENT
+    return Verdict.CLIPPED if clipping(waveform) > settings.most_clipping else Verdict.OK
 
 
 def judge_reading(decoded: Sequence[str], canonical: Sequence[str], settings: AssessSettings) -> Verdict:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import pearsonr
 
 from collection import manifest
 from eval.errors import ReportError
-from eval.predictions import Predictions, read, write
+from eval.predictions import FILES, Predictions, read, write
 from eval.protocol import warnings
 from eval.report import ReportConfig, read_run, render, work
+from eval.score import METRICS_VERSION
 from eval.summarise import SummaryOptions, summarise
 
 NASTY = "<script>alert(1)</script>&\"'$x$"
@@ -23,7 +25,7 @@ NASTY = "<script>alert(1)</script>&\"'$x$"
 
 def metrics_of(predictions: Predictions, name: str = "tiny", **protocol: Any) -> dict[str, Any]:
     found = {
-        "metrics_version": "1.0.0",
+        "metrics_version": METRICS_VERSION,
         "model": {
             "name": name,
             "language": "en-US",
@@ -90,6 +92,12 @@ def two_models(made_up: Callable[..., Predictions]) -> str:
     return render([metrics_of(made_up()), metrics_of(made_up(skill=0.2), "other")], "Scores")
 
 
+@pytest.fixture(scope="module")
+def scorer(made_up: Callable[..., Predictions]) -> dict[str, Any]:
+    """Metrics of a model with a scorer."""
+    return metrics_of(made_up(scorer=True), "scorer", gop="accuracy")
+
+
 def test_figures_follow_from_the_tables(made_up: Callable[..., Predictions]) -> None:
     predictions = made_up()
     metrics = metrics_of(predictions)
@@ -134,14 +142,85 @@ def test_nothing_is_calibrated_on_the_split_that_is_evaluated(made_up: Callable[
     assert figure(without, "phone_pcc")["reason"] == "no rated phone in the validation split to calibrate on"
 
 
-def test_tables_survive_the_disk(made_up: Callable[..., Predictions], tmp_path: Path) -> None:
-    predictions = made_up()
+def test_tables_survive_the_disk(made_up: Callable[..., Predictions], scorer: dict[str, Any], tmp_path: Path) -> None:
+    predictions = made_up(scorer=True)
     write(tmp_path, predictions)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     again = read(tmp_path)
     assert again.gop_kind == predictions.gop_kind
+    for name in ("phones", "utterances", "words", "raters"):
+        assert getattr(again, name).equals(getattr(predictions, name))
+    assert metrics_of(again, "scorer", gop="accuracy") == scorer
+
+
+def test_tables_of_before_words_were_scored_are_read(made_up: Callable[..., Predictions], tmp_path: Path) -> None:
+    predictions = made_up()
+    write(tmp_path, predictions)
+    for name in FILES[2:]:
+        (tmp_path / name).unlink()
+    for name, new in zip(
+        FILES, (["gop_sf", "gop_lp", "mispronounced", "flagged"], ["human", "predicted"]), strict=False
+    ):
+        pq.write_table(pq.read_table(tmp_path / name).drop_columns(new), tmp_path / name)
+    again = read(tmp_path)
+    assert again.gop_kind == "made up"
     assert again.phones.equals(predictions.phones)
-    assert again.utterances.equals(predictions.utterances)
     assert metrics_of(again) == metrics_of(predictions)
+
+
+def test_metrics_of_before_words_were_scored_make_the_page_they_made(made_up: Callable[..., Predictions]) -> None:
+    new = metrics_of(made_up())
+    old = json.loads(json.dumps(new))
+    for name in ("alone", "probability", "bias"):
+        del old[name]
+    for name in ("scale", "share_mispronounced"):
+        del old["calibration"][name]
+    for name in ("words", "words_rated", "words_used", "utterances_rated", "utterances_used"):
+        del old["counts"][name]
+    for row in old["figures"]:
+        del row["part"], row["human"]
+    sections = [
+        attributes.get("aria-labelledby") for tag, attributes in Page(render([old], "t")).tags if tag == "section"
+    ]
+    assert sections == ["headline", "human", "confusions", "groups", "protocol", "words"]
+    assert "Children and adults" in render([new], "t")
+
+
+def test_a_scorer_shows_what_only_it_can_say(scorer: dict[str, Any]) -> None:
+    html = render([scorer], "t")
+    page = Page(html)
+    sections = [attributes.get("aria-labelledby") for tag, attributes in page.tags if tag == "section"]
+    assert sections[:5] == ["headline", "alone", "levels", "doubt", "bias"]
+    assert "none: the human scores are all the same" in page.text
+    human = figure(scorer, "word_total_pcc")["human"]
+    assert f"{human['value']:.3f} ({human['low']:.3f} to {human['high']:.3f})" in page.text
+    for judge in ("the scorer", "segmentation-free GOP alone", "alignment GOP alone", "one human against the others"):
+        assert judge in page.text
+    assert f"{figure({'figures': scorer['alone'][1]['figures']}, 'phone_pcc')['value']:.3f}" in page.text
+    children = next(row for row in scorer["bias"] if row["group"] == "children")
+    assert f"{children['bias']:+.3f}" in page.text
+    risk = scorer["probability"]["coverage_risk"]
+    assert f"Area under the curve {risk['area']:.4f}" in page.text
+    assert "10 bins of equally many phones" in page.text
+    assert "as the scorer predicts it" in page.text
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 6
+    assert "NaN" not in page.text
+
+
+def test_a_hidden_group_is_named_beside_the_bias_of_others(scorer: dict[str, Any]) -> None:
+    few = {**scorer, "bias": [scorer["bias"][0], {"group": "children", "hidden": True}], "groups": []}
+    text = Page(render([few], "t")).text
+    assert text.count("hidden: fewer than 5 speakers, or would reveal such a group") == 1
+    assert "children" in text
+
+
+def test_a_scorer_beside_a_model_without_one(made_up: Callable[..., Predictions], scorer: dict[str, Any]) -> None:
+    page = Page(render([metrics_of(made_up()), scorer], "t"))
+    # Neither has every figure: raw GOP is the first's, words are the second's.
+    assert page.text.count("not measured in this run") == 1 + 6 + 10 + 8
+    assert "Phone accuracy, Pearson correlation of raw GOP" in page.text
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_page_loads_nothing_and_repeats_no_id(two_models: str) -> None:

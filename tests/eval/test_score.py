@@ -7,19 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from collection import manifest
 from collection.consent import today
-from collection.release import Release
-from collection.schema import ConsentGrant, Split
+from collection.release import Release, read_release
+from collection.schema import ConsentGrant, Rating, Scores, Split, Word, WordScores
 from eval import predictions
 from eval.errors import ScoreError
-from eval.predict import batches, predict, select
-from eval.score import METRICS_FILE, PARTS, ScoreConfig, remarks, score, table
+from eval.predict import batches, judged, predict, select
+from eval.score import METRICS_FILE, METRICS_VERSION, PARTS, ScoreConfig, remarks, score, table
 from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
+from training.phone_features import width
+from training.scorer import Scorer, ScorerShape
 
 PHONES = ("AA", "S", "IY", "M")
 
@@ -129,6 +133,120 @@ def test_the_gop_is_that_of_the_one_inference_path(scored: Path, release: Releas
     assert [r["gop"] for r in stored] == pytest.approx([phone.gop_sf for phone in alone.phones], abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def scored_words(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a model with a random scorer, on the same utterances with human scores of words and of the whole."""
+    rows = {
+        split: [
+            dataclasses.replace(
+                utterance(100 * place + number, f"spk_{split}_{number % 6}", PHONES[:3], accuracies=[0.2, 2.0, 1.8]),
+                words=(Word("tones", accuracy=float(number % 4), stress=10.0), Word("hm", total=3.0)),
+                scores=Scores(accuracy=float(number % 5), completeness=10.0),
+                raters=tuple(
+                    Rating(
+                        name, Scores(accuracy=float((number + shift) % 5)), (WordScores(1.0), WordScores()), (2.0,) * 3
+                    )
+                    for shift, name in enumerate(("a", "b"))
+                ),
+            )
+            for number in range(8)
+        ]
+        for place, split in enumerate(Split)
+    }
+    whole = write_release(tmp_path_factory.mktemp("words"), rows)
+    folder = tmp_path_factory.mktemp("scorer") / "model"
+    torch.manual_seed(0)
+    model = phone_model()
+    shape = ScorerShape(5, width(5), (0, 2), 32, size=16, layers=1, heads=2, projection=8)
+    model.scorer, model.config.scorer = Scorer(shape).eval(), shape.to_dict()
+    model.scorer.threshold.fill_(0.1)
+    model.save_pretrained(folder)
+    lineage.write(
+        folder, Lineage("random", "0.0.0", (lineage.ancestor(whole, ("train",), frozenset({"spk_train_0"})),))
+    )
+    out = tmp_path_factory.mktemp("scored-words")
+    score(config(folder, whole, out))
+    return out
+
+
+def test_a_model_with_a_scorer_is_judged_by_its_accuracy(scored_words: Path) -> None:
+    metrics = json.loads((scored_words / METRICS_FILE).read_text("utf-8"))
+    assert metrics["protocol"]["gop"] == "accuracy"
+    assert metrics["calibration"]["scale"] == "as_predicted"
+    assert (metrics["counts"]["words"], metrics["counts"]["words_used"]) == (16, 8)
+    found = {figure["name"]: figure for figure in metrics["figures"]}
+    for name in ("phone_mse", "flag_recall", "brier", "word_accuracy_mse", "utterance_accuracy_pcc"):
+        assert found[name]["value"] is not None, name
+    assert found["utterance_completeness_pcc"]["reason"] == "the human scores are all the same"
+    assert found["utterance_fluency_pcc"]["reason"] == "no rated utterance"
+    assert found["utterance_accuracy_pcc"]["human"]["items"] == 8
+    assert [row["group"] for row in metrics["bias"]] == ["all", "children"]
+    assert table(metrics).row_count == len([figure for figure in found.values() if figure["value"] is not None])
+
+
+def test_the_tables_hold_what_the_scorer_and_the_humans_said(scored_words: Path) -> None:
+    found = predictions.read(scored_words).only("test")
+    for phone in found.phones.to_pylist():
+        assert 0 <= phone["gop"] <= 2
+        assert phone["flagged"] == (phone["mispronounced"] >= 0.1)
+        assert phone["gop_sf"] <= 0 and phone["gop_lp"] <= 0
+    words = found.words.to_pylist()
+    assert [word["word_index"] for word in words[:4]] == [0, 1, 0, 1]
+    assert words[2]["human"] == {"accuracy": 1.0, "stress": 10.0, "total": None}
+    assert all(0 <= score <= 10 for score in words[0]["predicted"].values())
+    # Nobody scores a word without phones.
+    assert words[1]["predicted"] == {"accuracy": None, "stress": None, "total": None}
+    first = found.utterances.to_pylist()[1]
+    assert (first["human"]["accuracy"], first["human"]["fluency"]) == (1.0, None)
+    assert all(0 <= score <= 10 for score in first["predicted"].values())
+    raters = found.raters.to_pylist()
+    assert [row["rater"] for row in raters[:2]] == ["a", "b"]
+    assert raters[1]["scores"]["accuracy"] == 1.0
+    assert raters[0]["words"][1] == {"accuracy": None, "stress": None, "total": None}
+    assert raters[0]["phones"] == [2.0, 2.0, 2.0]
+
+
+def test_the_scores_are_those_of_the_one_inference_path(scored_words: Path) -> None:
+    from collection.audio import decode_flac
+
+    settings = manifest.read(scored_words)["config"]
+    row = next(read_release(settings["data"]).rows("test", ["utterance_id", "audio", "phones"]))
+    canonical = [(phone["canonical"], phone["word_index"]) for phone in row["phones"]]
+    assessor = Assessor.from_pretrained(settings["model"], "cpu")
+    alone = assessor.assess_batch([decode_flac(row["audio"]["bytes"])], canonicals=[canonical])[0]
+    found = predictions.read(scored_words)
+    phones, words, whole = (
+        [one for one in table.to_pylist() if one["utterance_id"] == row["utterance_id"]]
+        for table in (found.phones, found.words, found.utterances)
+    )
+    for stored, told in (("gop", "accuracy"), ("mispronounced", "mispronounced"), ("gop_lp", "gop_lp")):
+        expected = [getattr(phone, told) for phone in alone.phones]
+        assert [phone[stored] for phone in phones] == pytest.approx(expected, abs=1e-3)
+    for name in ("accuracy", "stress", "total"):
+        assert words[0]["predicted"][name] == pytest.approx(getattr(alone.words[0], name), abs=1e-3)
+    assert whole[0]["predicted"] == pytest.approx(dataclasses.asdict(alone.scores), abs=1e-3)
+    assert len({round(score, 2) for score in words[0]["predicted"].values()}) == 3
+
+
+def test_what_is_judged_follows_the_checkpoint(model: Path) -> None:
+    without = Assessor.from_pretrained(model, "cpu")
+    assert (judged("auto", without), judged("gop_lp", without)) == ("gop_sf", "gop_lp")
+    without.model.config.scorer = {"state_layers": []}
+    assert (judged("auto", without), judged("gop_lp", without)) == ("accuracy", "gop_lp")
+
+
+def test_what_an_older_version_wrote_is_written_again(model: Path, release: Release, tmp_path: Path) -> None:
+    score(config(model, release, tmp_path))
+    chosen = [select(release, split, date(2029, 12, 31), PHONES).utterances for split in ("validation", "test")]
+    assert manifest.read(tmp_path)["used"] == manifest.fingerprint([METRICS_VERSION, chosen])
+    manifest.write(tmp_path, {**manifest.read(tmp_path), "used": manifest.fingerprint(["1.0.0", chosen])})
+    manifest.atomic_write(tmp_path / METRICS_FILE, json.dumps({"metrics_version": "1.0.0"}))
+    (tmp_path / predictions.WORDS_FILE).unlink()
+    assert score(config(model, release, tmp_path))["metrics_version"] == METRICS_VERSION
+    assert json.loads((tmp_path / METRICS_FILE).read_text("utf-8"))["metrics_version"] == METRICS_VERSION
+    assert predictions.read(tmp_path).words.num_rows
+
+
 def test_a_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
     scored: Path, model: Path, release: Release, tmp_path: Path
 ) -> None:
@@ -137,7 +255,7 @@ def test_a_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
     assert {path.name: path.stat().st_mtime_ns for path in scored.iterdir()} == before
     score(config(model, release, tmp_path / "again"))
     fresh, first = contents(tmp_path / "again"), contents(scored)
-    for name in (predictions.PHONES_FILE, predictions.UTTERANCES_FILE, METRICS_FILE):
+    for name in (*predictions.FILES, METRICS_FILE):
         assert fresh[name] == first[name]
 
 
@@ -214,7 +332,8 @@ def test_speakers_of_another_release_are_not_called_strangers(model: Path, relea
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gop": "best"}, "Choose one of: gop_sf"),
+        ({"gop": "best"}, "Choose one of: auto, accuracy, gop_sf"),
+        ({"gop": "accuracy"}, "needs a model with a scorer"),
         ({"groups": ["name"]}, "Choose among: age_band"),
         ({"split": "dev"}, "There is no split 'dev'"),
         ({"limit": 0}, "Nothing to score"),

@@ -161,17 +161,19 @@ NOISE = np.random.default_rng(0).normal(0, 0.001, 16_000).astype(np.float32)
         (np.zeros(16_000), "cat", Verdict.SILENT),
         (np.full(16_000, 0.5), "cat", Verdict.SILENT),
         (np.full(16_000, np.nan), "cat", Verdict.DAMAGED),
+        (np.clip(4 * speak("K AE T"), -1, 1), "cat", Verdict.CLIPPED),
         (np.append(speak("K AE T"), np.inf), "cat", Verdict.DAMAGED),
         (speak("K AE T"), "", Verdict.NO_TEXT),
         (speak("K AE T"), " … !", Verdict.NO_TEXT),
         (speak("K AE T"), "кот", Verdict.UNREADABLE),
         (NOISE, "cat", Verdict.NOTHING_HEARD),
+        (speak("S IH NG K B AO L F UH T"), "the yellow apple", Verdict.UNRELATED),
     ],
 )
 def test_nothing_to_score_gets_a_verdict(assessor: Assessor, waveform: np.ndarray, text: str, verdict: Verdict) -> None:
     found = assessor.assess(waveform, text)
     assert found.verdict is verdict
-    assert bool(found.phones) == (verdict is Verdict.NOTHING_HEARD)
+    assert bool(found.phones) == (verdict in {Verdict.NOTHING_HEARD, Verdict.UNRELATED})
     json.loads(found.to_json(), parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
     assert shown(found)
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from collection import manifest
 from collection.audio import decode_flac
 from collection.release import Release
-from collection.schema import Split, Utterance
+from collection.schema import Scores, Split, Utterance
 from tests.releases import utterance, write_release
 from tests.training.models import extractor, tiny_wave
 from training import folds, lineage
@@ -81,10 +81,10 @@ def test_the_model_scores_readings_and_knows_its_origin(finished: tuple[Path, Pa
     canonical = [(phone["canonical"], phone["word_index"]) for phone in row["phones"]]
     found = assessor.assess_batch([decode_flac(row["audio"]["bytes"])], canonicals=[canonical])[0]
     assert found.verdict in {Verdict.OK, Verdict.NOTHING_HEARD, Verdict.UNRELATED}
-    assert found.scores is not None
     assert all(phone.accuracy is not None and 0 <= phone.accuracy <= 2 for phone in found.phones)
     assert all((phone.diagnosis is not None) == phone.flagged for phone in found.phones)
-    assert found.words[0].total is not None
+    # Nobody scored words or readings of this release, so nothing was learned of them and nothing is told.
+    assert (found.words[0].total, found.scores) == (None, Scores())
     assert json.loads(found.to_json())["phones"][0]["alternatives"][0].keys() == {"symbol", "confidence"}
 
 
@@ -135,6 +135,9 @@ def test_a_scorer_without_states_or_folds_on_a_recogniser_that_is_given(
     start = str(cache / "recogniser" / "model")
     model = PhoneModel.from_pretrained(train(configured(release, tmp_path / "run", start=start, score=score)))
     assert len(model.scorer.members) == 2
+    facts = manifest.read(tmp_path / "run")
+    assert facts is not None
+    assert len({figures["phone_mse"] for figures in facts["validation_by_seed"]}) == 2
     assert model.config.scorer["state_layers"] == []
     other = configured(release, tmp_path / "other", start=start, optim=OptimConfig(max_steps=5, batch_size=4))
     with pytest.raises(ModelError, match=r"optim\.max_steps=4, this run says 5"):

@@ -15,7 +15,7 @@ from training import align, gop, phone_features
 from training.align import Times
 from training.config import ScoreConfig
 from training.phone_features import MEASURES, PhoneFeatures, describe, inside, levels
-from training.score_fit import NAN, Labels, calibrate, fit, loss, predict, squared_error
+from training.score_fit import NAN, Labels, calibrate, fit, loss, predict, squared_error, untold
 from training.scorer import Scorer, ScorerOutput, ScorerShape, by_word, collate
 
 SYMBOLS, LAYERS, WIDTH = 5, 2, 6
@@ -115,6 +115,13 @@ def test_what_nobody_scored_costs_nothing() -> None:
     assert found.grad.tolist() == [-1.0, 0.0, 2.0]
     nothing = Labels(torch.full((4,), NAN), torch.full((1, 3), NAN), torch.full((5,), NAN))
     assert loss(Scorer(SHAPE)(collate([features(4)])), [nothing], ScoreConfig()).item() == 0.0
+
+
+def test_scores_that_nobody_gave_are_named() -> None:
+    one = Labels(torch.ones(2), torch.tensor([[1.0, NAN, 3.0]]), torch.tensor([1.0, 2.0, NAN, 4.0, 5.0]))
+    assert untold([one]) == ("word.stress", "utterance.completeness")
+    other = Labels(torch.ones(2), torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([1.0, 2.0, NAN, 4.0, 5.0]))
+    assert untold([one, other]) == ("utterance.completeness",)
 
 
 def learnable(count: int, seed: int) -> tuple[list[PhoneFeatures], list[Labels]]:
