@@ -37,8 +37,10 @@ def identify(config: RunConfig, releases: Sequence[Release], inherited: Sequence
         for key in ("start", "score"):
             settings.pop(key)
     settings["select"].pop("superseded")  # whoever has withdrawn is left out either way
-    settings["data"] = [lineage.checksum(release) for release in releases]
-    settings["inherited"] = [asdict(one) for one in inherited]
+    data = [lineage.checksum(release) for release in releases]
+    settings["data"] = data[0] if len(data) == 1 else data
+    if inherited:  # absent otherwise, as in runs from before there were any
+        settings["inherited"] = [asdict(one) for one in inherited]
     return manifest.fingerprint(settings)
 
 
