@@ -15,14 +15,16 @@ from pathlib import Path
 import numpy as np
 from omegaconf import MISSING
 
-from collection import audio, tombstones, voice_encoder, voiceprints
+from collection import audio
 from collection.audio import AudioLimits
+from collection.classes import voice_encoder, voiceprints
 from collection.cli import console, existing, progress, run_verb
 from collection.consent import ConsentPolicy, asked_on, read_register
 from collection.errors import AudioError, IntakeError, VoiceprintError
 from collection.intake import REGISTER, read_intake
 from collection.keys import read_key
 from collection.segment import SegmentConfig, Segmenter, cut
+from collection.withdrawal import tombstones
 
 
 @dataclass

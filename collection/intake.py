@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from collection import manifest, sound_paths
+from collection import manifest
 from collection.errors import IntakeError
 from collection.schema import Phone, Rating, Scores, Split, Word
+from collection.sound import paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +138,14 @@ def read_intake(folder: Path) -> Intake:
         )
     learners = _unique(_read(folder, "roster", Learner), lambda learner: learner.learner_id, "roster", "learner_id")
     recordings = tuple(
-        replace(recording, path=sound_paths.inside(folder, recording.path, _where("recordings", number)))
+        replace(recording, path=paths.inside(folder, recording.path, _where("recordings", number)))
         for number, recording in _read(folder, "recordings", Recording)
     )
     numbered = list(enumerate(recordings, start=1))
     known = _unique(numbered, lambda recording: recording.recording_id, "recordings", "recording_id")
     for number, recording in numbered:
         _check_recording(recording, learners, _where("recordings", number))
-    sound_paths.check_distinct((_where("recordings", number), recording.path) for number, recording in numbered)
+    paths.check_distinct((_where("recordings", number), recording.path) for number, recording in numbered)
     annotations: dict[tuple[str, int], Annotation] = {}
     if (folder / _FILES["ratings"]).exists():
         lines = list(_read(folder, "ratings", Annotation))

@@ -21,18 +21,20 @@ from pathlib import Path
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import cli, consent, manifest, publications, targets, tombstones, withdrawn
-from collection.admission import admit
+from collection import cli, consent, manifest
+from collection.building.admission import admit
+from collection.building.sources import FOLDER, read_consents, read_source
 from collection.consent import ConsentPolicy, Reason, may_use
 from collection.errors import ConfigError, KeyFileError, ParlureError, ReleaseError
 from collection.keys import Key, read_key
-from collection.naming import naming
-from collection.publications import Publication, State
+from collection.pseudonyms.naming import naming
 from collection.release import Release, read_release
+from collection.releases import publications, targets
+from collection.releases.publications import Publication, State
+from collection.releases.targets import Target
 from collection.schema import Purpose, read_grant
-from collection.sources import FOLDER, read_consents, read_source
-from collection.targets import Target
 from collection.voice import Tier
+from collection.withdrawal import tombstones, withdrawn
 
 OnFile = Callable[[int, int], None]
 """Hears how many files are done, and how many there are."""

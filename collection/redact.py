@@ -1,8 +1,8 @@
 """Personal data in what learners read: found in the text, replaced there, and silenced in the sound.
 
-Names come from the roster (``collection.known_names``), from words that announce them (``collection.name_words``) and,
-in French, from a model (``collection.person_entities``); what a person can be reached or traced by from rules
-(``collection.contact_details``). What cannot be found in the sound is not released: see ``redact_reading``.
+``collection.redaction`` does the finding. Names come from the roster (``known_names``), from words that announce them
+(``name_words``) and, in French, from a model (``person_entities``); what a person can be reached or traced by from
+rules (``contact_details``). What cannot be found in the sound is not released: see ``redact_reading``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from collection import contact_details, listening, name_words, person_entities, phones
+from collection import phones
 from collection.errors import ConfigError
-from collection.known_names import KnownNames, has_case, plain
-from collection.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
+from collection.hearing import listening
+from collection.redaction import contact_details, name_words, person_entities
+from collection.redaction.known_names import KnownNames, has_case, plain
+from collection.redaction.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
 from collection.schema import SAMPLE_RATE, Phone, Rating, Seconds, Word
 
 Samples = NDArray[np.float32]

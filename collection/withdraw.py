@@ -23,13 +23,16 @@ from pathlib import Path
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import cli, past_releases, publications, release_names, tombstones, voiceprints
+from collection import cli
+from collection.classes import voiceprints
 from collection.errors import ConfigError, IntakeError
 from collection.intake import REGISTER, read_intake
 from collection.keys import check_outside_data, read_key
-from collection.past_releases import Model
 from collection.register import ConsentRecord, Event, EventState, Role, read_register
-from collection.withdrawal import Vault, Withdrawal, find, steps
+from collection.releases import publications, release_names
+from collection.withdrawal import past_releases, tombstones
+from collection.withdrawal.past_releases import Model
+from collection.withdrawal.steps import Vault, Withdrawal, find, steps
 
 OnStep = Callable[[str], None]
 """Hears what the next step is about, before it is taken."""

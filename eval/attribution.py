@@ -22,15 +22,17 @@ import numpy as np
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import audio, class_recording, listening, manifest, voice_encoder
-from collection.class_recording import ClassConfig, Heard
-from collection.class_session import Session, SessionConfig, Voice, make_session
+from collection import audio, manifest
+from collection.classes import class_recording, voice_encoder
+from collection.classes.class_recording import ClassConfig, Heard
 from collection.cli import console, existing, progress, run_verb
 from collection.errors import ConfigError
+from collection.hearing import listening
 from collection.importers import speechocean762
 from collection.keys import Key, read_key
-from collection.naming import naming
+from collection.pseudonyms.naming import naming
 from collection.segment import Interval, SegmentConfig, Segmenter, cut
+from collection.synthetic.class_session import Session, SessionConfig, Voice, make_session
 from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
 from training import lineage
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collection.redact import RedactionConfig, Redactor
-from collection.sentences import SENTENCES
+from collection.synthetic.sentences import SENTENCES
 
 ROSTER = (
     "Zoé Brissaud", "Léa Ternois", "Hugo Escoffre", "Maëlle Quérouil", "Rayan Benhaddou", "Inès Lagardelle",

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collection import sandbox
 from collection.audio import AudioLimits, Sound, decode, decode_flac, encode_flac
 from collection.errors import AudioError, ParlureError
-from collection.sound_errors import REASONS, CorruptError, SoundError
+from collection.sound import sandbox
+from collection.sound.refusals import REASONS, CorruptError, SoundError
 from tests.factories import ACCENTED_NAME, RATE, clipped, encoded, muxed, noise, pcm16, silence, tone, wav
 
 TONE = tone()
@@ -312,7 +312,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 
 def test_the_decoder_imports_little_and_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing = "import sys, collection.decoder; print(*sys.modules)"
+    listing = "import sys, collection.sound.decoder; print(*sys.modules)"
     command = [sys.executable, "-c", listing]
     modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert not modules & {"torch", "datasets", "hydra", "pandas", "pyarrow", "collection.schema", "collection.audio"}
@@ -325,7 +325,7 @@ def test_the_decoder_imports_little_and_knows_no_secret(tmp_path: Path, monkeypa
 
 def test_nothing_new_can_be_opened_while_decoding() -> None:
     script = (
-        "import socket, collection.decoder as d\n"
+        "import socket, collection.sound.decoder as d\n"
         "d._confine({'memory_mib': 64, 'cpu_seconds': 5})\n"
         "for attempt in (lambda: open('/etc/passwd'), socket.socket, lambda: open('/dev/null', 'w')):\n"
         "    try: attempt()\n"

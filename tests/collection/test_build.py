@@ -18,15 +18,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from collection import ledger, manifest, release_names, work, work_folder
+from collection import manifest
 from collection.build import build, main
+from collection.building import work
 from collection.config import BuildConfig
 from collection.errors import ConfigError, IntakeError, KeyFileError, ReleaseError
 from collection.intake import REGISTER, write_intake
 from collection.keys import read_key
-from collection.naming import naming
+from collection.pseudonyms import ledger
+from collection.pseudonyms.naming import naming
 from collection.register import Role, write_register
 from collection.release import read_release
+from collection.releases import release_names, work_folder
 from collection.schema import Split
 from tests.factories import silence
 from tests.intakes import ON, Class, add_recording, files, make_class, voice, without_commit
@@ -418,9 +421,9 @@ def test_a_build_that_stops_while_it_assembles_goes_on(
     made = make_class(tmp_path, learners=3)
     build(config(made, tmp_path / "calm"))
     out = tmp_path / "out"
-    module = {"assemble": "collection.build", "finish": "collection.release", "settle": "collection.ledger"}
+    module = {"assemble": "collection.build", "finish": "collection.release", "settle": "collection.pseudonyms.ledger"}
     with monkeypatch.context() as patch:
-        patch.setattr(f"{module.get(where, 'collection.work_folder')}.{where}", stop)
+        patch.setattr(f"{module.get(where, 'collection.releases.work_folder')}.{where}", stop)
         with pytest.raises(KeyboardInterrupt):
             build(config(made, out))
     build(config(made, out))

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from collection import tombstones, voiceprints
+from collection.classes import voiceprints
 from collection.enrol import EnrolConfig, enrol
 from collection.errors import IntakeError
 from collection.intake import write_intake
 from collection.keys import read_key
 from collection.phones import transcribe
-from collection.tombstones import Kind
-from collection.voices import Synthesiser, Voice
+from collection.synthetic.voices import Synthesiser, Voice
+from collection.withdrawal import tombstones
+from collection.withdrawal.tombstones import Kind
 from tests.intakes import ON, Class, make_class
 
 TEXT = "the quick brown fox jumps over the lazy dog while seven wild geese fly north over the quiet lake in autumn"

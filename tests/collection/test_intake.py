@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collection.building.sources import read_source
 from collection.errors import IntakeError
 from collection.intake import Annotation, Intake, Learner, Licence, Recording, read_intake, write_intake
 from collection.schema import Phone, Rating, Scores, Split, Word, WordScores
-from collection.sources import read_source
 
 
 def example(folder: Path) -> Intake:

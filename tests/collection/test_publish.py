@@ -17,17 +17,19 @@ import pytest
 from huggingface_hub.hf_api import RepoFile
 from moto.server import ThreadedMotoServer
 
-from collection import manifest, publications, tombstones
+from collection import manifest
 from collection.build import build
 from collection.errors import ConfigError, IntakeError, KeyFileError, ParlureError, ReleaseError
 from collection.intake import REGISTER
 from collection.keys import create_key, read_key
-from collection.publications import Publication, State
 from collection.publish import PublishConfig, Report, main, missing, publish
 from collection.register import write_register
 from collection.release import finish
+from collection.releases import publications
+from collection.releases.publications import Publication, State
+from collection.releases.targets import Files, hub_operation, open_target, same_on_hub
 from collection.schema import ConsentGrant, Purpose, Split
-from collection.targets import Files, hub_operation, open_target, same_on_hub
+from collection.withdrawal import tombstones
 from tests.collection.test_build import config as build_config
 from tests.intakes import Class, files, make_class
 from tests.releases import utterance, write_release

@@ -13,21 +13,24 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from collection import ledger, publications, tombstones, voiceprints, withdrawn, work_folder
 from collection.build import build, main
+from collection.classes import voiceprints
+from collection.classes.voiceprints import Voiceprint
 from collection.config import BuildConfig
 from collection.consent import ConsentPolicy, Reason, decide
 from collection.errors import ConfigError, IntakeError, KeyFileError, ParlureError, ReleaseError
 from collection.intake import CLASS, REGISTER, Annotation, read_intake, write_intake
 from collection.keys import create_key, read_key
-from collection.naming import ledger_id, naming
-from collection.publications import Publication, State
+from collection.pseudonyms import ledger
+from collection.pseudonyms.naming import ledger_id, naming
 from collection.register import EventState, Role, read_register, write_register
 from collection.release import read_release
+from collection.releases import publications, work_folder
+from collection.releases.publications import Publication, State
 from collection.schema import Purpose, Scores, Split, Word
-from collection.tombstones import Kind, LedgerError
-from collection.voiceprints import Voiceprint
 from collection.withdraw import Report, WithdrawConfig, withdraw
+from collection.withdrawal import tombstones, withdrawn
+from collection.withdrawal.tombstones import Kind, LedgerError
 from tests.intakes import ON, Class, add_recording, files, make_class
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
