@@ -26,6 +26,7 @@ MODULES = {
     "gate": "eval.gate",
     "keys": "collection.keys",
     "lineage": "training.lineage",
+    "pretrain": "training.pretrain",
     "privacy": "eval.privacy",
     "publish": "collection.publish",
     "report": "eval.report",

@@ -26,6 +26,7 @@ from training.assess import AssessConfig
 from training.config import TrainConfig
 from training.export import ExportConfig
 from training.lineage import LineageConfig
+from training.pretrain_config import PretrainConfig
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {
@@ -39,6 +40,7 @@ SCHEMAS = {
     "gate": (GateConfig, "configs.gate"),
     "keys": (KeysConfig, "configs"),
     "lineage": (LineageConfig, "configs"),
+    "pretrain": (PretrainConfig, "configs.pretrain"),
     "privacy": (PrivacyConfig, "configs"),
     "publish": (PublishConfig, "configs"),
     "report": (ReportConfig, "configs"),
@@ -58,6 +60,7 @@ OWED = {
     "gate": ["run=r"],
     "keys": ["path=p"],
     "lineage": ["runs=[r]"],
+    "pretrain": ["data=d", "out=o"],
     "privacy": ["data=d", "transform=mcadams", "out=o"],
     "publish": ["release=r", "to=file:///t", "key=k"],
     "report": ["runs=[r]", "out=o"],
@@ -71,7 +74,7 @@ OWED = {
 def groups() -> list[tuple[str, str]]:
     """Return (verb, override) for every file of every group."""
     found = []
-    for verb in ("train", "build", "gate"):
+    for verb in ("train", "pretrain", "build", "gate"):
         for path in sorted((CONFIGS / verb).glob("*/*.yaml")):
             found.append((verb, f"{path.parent.name}={path.stem}"))
     return found
