@@ -69,6 +69,8 @@ class Context:
     names: tuple[str, ...] = field(default=(), repr=False)
     """Names on the roster, looked for in texts."""
     schools: tuple[str, ...] = field(default=(), repr=False)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+    """What the folders of checkpoints held when the build began (SHA-256), by path."""
 
 
 @dataclass(frozen=True, slots=True)

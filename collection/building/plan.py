@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from collection import cli, manifest, voice
-from collection.building import work
+from collection.building import checkpoints, work
 from collection.building.admission import Admission, admit, describe, held_when_recorded, refused_readings
 from collection.building.assemble import People
 from collection.building.class_pipeline import NO_GRANT, who_is_enrolled
@@ -70,6 +70,8 @@ class Inputs:
     purposes: tuple[Purpose, ...]
     privacy: dict[str, Any] | None
     """What the disguise was measured to be worth, for the card."""
+    checkpoints: Mapping[str, str]
+    """What the listeners' checkpoints hold, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def gather(config: BuildConfig) -> Inputs:
         naming=naming(key, config.name, intake.source),
         purposes=purposes,
         privacy=privacy_figures.read(Path(config.privacy), config.voice) if config.privacy else None,
+        checkpoints=checkpoints.contents((config.classes.model, config.redaction.model)),
     )
 
 
@@ -172,6 +175,7 @@ def make_plan(
         classes=config.classes,
         names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
         schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
+        checkpoints=inputs.checkpoints,
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)
     for (recording_id, index), annotation in intake.annotations.items():
@@ -258,6 +262,7 @@ def _shared(chosen: Sequence[Recording], digests: Mapping[str, str]) -> set[str]
 def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
     """Return what makes a release this release and no other: fields of its manifest, without paths and secrets."""
     settings = {name: value for name, value in asdict(config).items() if name not in _ELSEWHERE}
+    listeners = {name: checkpoints.by_content(settings[name], inputs.checkpoints) for name in ("classes", "redaction")}
     return {
         "name": config.name,
         "source": inputs.intake.source,
@@ -266,7 +271,7 @@ def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
         "purposes": [purpose.value for purpose in inputs.purposes],
         "tier": voice.tier(config.voice).value,
         "privacy": inputs.privacy,
-        "config": settings,
+        "config": {**settings, **listeners},
         "inputs": plan.fingerprint,
     }
 

@@ -23,6 +23,7 @@ from rich.filesize import decimal
 
 from collection import disk, manifest
 from collection.audio import AudioLimits
+from collection.building.checkpoints import by_content
 from collection.building.class_pipeline import process_class
 from collection.building.pipeline import Context, RecordingResult, Task, process
 from collection.errors import ReleaseError
@@ -110,9 +111,9 @@ def fingerprint(task: Task, context: Context, digest: str) -> str:
             asdict(context.segment),
             asdict(context.match),
             asdict(context.quality),
-            asdict(context.classes),
+            by_content(asdict(context.classes), context.checkpoints),
             asdict(context.voice),
-            asdict(context.redaction),
+            by_content(asdict(context.redaction), context.checkpoints),
             [context.names, context.schools],
             context.usage,
         ],
