@@ -175,6 +175,7 @@ def make_plan(
         classes=config.classes,
         names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
         schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
+        forgotten=tombstones.forgotten(inputs.key, intake.source, withdrawals),
         checkpoints=inputs.checkpoints,
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)

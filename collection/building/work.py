@@ -114,7 +114,7 @@ def fingerprint(task: Task, context: Context, digest: str) -> str:
             by_content(asdict(context.classes), context.checkpoints),
             asdict(context.voice),
             by_content(asdict(context.redaction), context.checkpoints),
-            [context.names, context.schools],
+            [context.names, context.schools, sorted(context.forgotten.marks) if context.forgotten else []],
             context.usage,
         ],
         "voices": {learner: sha256(each.vector.tobytes()).hexdigest() for learner, each in task.enrolled.items()},
