@@ -117,7 +117,9 @@ def fingerprint(task: Task, context: Context, digest: str) -> str:
             [context.names, context.schools, sorted(context.forgotten.marks) if context.forgotten else []],
             context.usage,
         ],
-        "voices": {learner: sha256(each.vector.tobytes()).hexdigest() for learner, each in task.enrolled.items()},
+        "voices": {
+            learner: [sha256(each.vector.tobytes()).hexdigest(), each.child] for learner, each in task.enrolled.items()
+        },
         "schema": SCHEMA_VERSION,
     }
     return hmac.digest(context.naming.subkey, manifest.canonical_json(facts).encode(), sha256).hex()
