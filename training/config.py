@@ -24,6 +24,17 @@ class Stage(StrEnum):
     score = "score"
 
 
+class Targets(StrEnum):
+    """What the CTC stage learns in place of a phone that was mispronounced when nobody wrote down what was said."""
+
+    kept = "kept"
+    """The canonical phone, as if it had been said."""
+    dropped = "dropped"
+    """Nothing: the phone leaves the target."""
+    wildcard = "wildcard"
+    """Any phone: every one of them fits there (``training.ctc``)."""
+
+
 class Precision(StrEnum):
     """Arithmetic of the forward pass; losses are always float32."""
 
@@ -220,5 +231,8 @@ class TrainConfig(RunConfig):
     cache: str | None = None
     """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
     default inside ``out``, removed at the end."""
+    targets: Targets = Targets.kept
+    """What is learned for a phone that was scored as mispronounced and of which nobody knows what was said instead;
+    the validation split keeps the canonical phone, so that error rates can be compared."""
     model: ModelConfig = field(default_factory=ModelConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from training.config import ScoreConfig
+from training.dataset import MISPRONOUNCED
 from training.phone_features import PhoneFeatures
 from training.scorer import (
     PHONE_SCALE,
@@ -28,8 +29,6 @@ from training.scorer import (
     collate,
 )
 
-MISPRONOUNCED = 0.5
-"""Phone accuracy below which a phone counts as mispronounced."""
 WARMUP = 0.05
 CLIP = 1.0
 NAN = float("nan")

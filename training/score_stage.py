@@ -22,7 +22,7 @@ from collection import cli, manifest
 from collection.release import read_release
 from collection.schema import SCHEMA_VERSION
 from training import ctc_stage, folds, lineage, loop, run_folder, score_data
-from training.config import ScoreConfig, Stage, TrainConfig
+from training.config import ScoreConfig, Stage, Targets, TrainConfig
 from training.dataset import SplitData, keep_only
 from training.errors import ModelError
 from training.lineage import CACHE
@@ -127,6 +127,8 @@ def _check(start: Path, model: PhoneModel, symbols: tuple[str, ...], config: Tra
     if not config.start or not config.score.folds:
         return
     known = json.loads((start / "train_config.json").read_text("utf-8"))
+    if known.get("targets", Targets.kept) != config.targets:
+        raise ModelError(f"{start} was trained with targets={known.get('targets')}, this run says {config.targets}.")
     for group in ("model", "augment", "optim"):
         wanted = json.loads(json.dumps(asdict(getattr(config, group)), default=str))
         for key, value in wanted.items():
