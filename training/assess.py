@@ -29,6 +29,7 @@ from training.errors import AlignmentError, AssessmentError, Misfit
 from training.judgement import Judgement, judgements
 from training.phone_features import describe
 from training.posteriors import Heard, PosteriorModel
+from training.prosody import measure
 from training.readings import choose_reading
 from training.scorer import collate
 from training.sound_check import AssessSettings, judge_reading, judge_sound
@@ -45,10 +46,14 @@ Canonical = Sequence[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One utterance that can be scored: its place in the batch, what was heard, its phones in words and their times."""
+    """One utterance that can be scored: its place in the batch, what was heard, its phones in words and their times.
+
+    ``text`` is empty where the phones were given, not looked up.
+    """
 
     place: int
     waveform: np.ndarray
+    text: str
     heard: Heard
     canonical: tuple[tuple[str, int], ...]
     targets: list[int]
@@ -169,7 +174,7 @@ class Assessor:
         times = align.phone_times(spans, len(table), self.frame_seconds, self.settings.reach)
         end = len(waveform) / SAMPLE_RATE
         times = [align.Times(min(time.start, end), min(time.end, end)) for time in times]
-        return _Task(place, waveform, heard, tuple(indexed), targets, words, spans, times)
+        return _Task(place, waveform, "" if canonical else text, heard, tuple(indexed), targets, words, spans, times)
 
     def _judge(self, tasks: Sequence[_Task], exact: Sequence[gop.ExactGop]) -> Sequence[Judgement | None]:
         """Return what the scorer says of each reading, ``None`` without a scorer."""
@@ -210,6 +215,9 @@ class Assessor:
         read = [symbol for symbol, _ in task.canonical]
         verdict = judge_reading(result.decoded, read, self.settings)
         found = replace(result, verdict=verdict, phones=tuple(phones), words=tuple(words))
+        if self.settings.prosody and task.text:
+            told = measure(task.waveform, words, phones, task.text, self.language)
+            found = replace(found, prosody=told)
         if judgement is None:
             return found
         added = diagnosis.insertions(exact, self.inventory, self.settings.surest_insertion)
@@ -245,8 +253,8 @@ class AssessConfig:
     """Where to write the assessment as JSON; nothing is written by default."""
     azure: str | None = None
     """Where to write it in the shape of Azure's pronunciation assessment, for front-ends that read that."""
-    settings: AssessSettings = field(default_factory=AssessSettings)
-    """Limits on the sound and on the search for the pronunciation."""
+    settings: AssessSettings = field(default_factory=lambda: AssessSettings(prosody=True))
+    """Limits on the sound and on the search for the pronunciation; prosody is measured unless switched off."""
 
 
 def work(config: AssessConfig) -> None:
@@ -254,7 +262,6 @@ def work(config: AssessConfig) -> None:
     from collection.audio import decode
     from training.azure import to_azure
     from training.feedback import ADVICE, render, render_prosody
-    from training.prosody import measure
 
     if (config.text is None) == (config.text_file is None):
         raise AssessmentError("Give what was to be read: either text=… or text_file=….")
@@ -271,7 +278,8 @@ def work(config: AssessConfig) -> None:
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))
-    console.print(render_prosody(measure(sound.samples, assessment.words, assessment.phones, text, assessor.language)))
+    if assessment.prosody is not None:
+        console.print(render_prosody(assessment.prosody))
 
 
 def main() -> None:

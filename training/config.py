@@ -22,6 +22,7 @@ class Stage(StrEnum):
 
     ctc = "ctc"
     score = "score"
+    joint = "joint"
 
 
 class Targets(StrEnum):
@@ -195,6 +196,8 @@ class ScoreConfig:
     """Weight of the words' scores."""
     utterance_weight: float = 0.1
     """Weight of the utterances' scores."""
+    joint_weight: float = 1.0
+    """``stage=joint``: weight of all scores beside the CTC loss a phone."""
 
 
 @dataclass
@@ -225,9 +228,11 @@ class TrainConfig(RunConfig):
     data: str = MISSING
     """Folder of a release made by ``collection.build``."""
     stage: Stage = Stage.ctc
-    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``."""
+    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``;
+    ``joint``: both go on learning together from ``start``."""
     start: str | None = None
-    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release."""
+    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release.
+    ``stage=joint``: of a phone recogniser or a model with a scorer, which takes the place of ``model``."""
     cache: str | None = None
     """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
     default inside ``out``, removed at the end."""

@@ -153,8 +153,10 @@ def predict(scorer: Scorer, features: Sequence[PhoneFeatures], batch_size: int =
 def calibrate(scorer: Scorer, features: Sequence[PhoneFeatures], labels: Sequence[Labels]) -> None:
     """Set the probability of a mispronunciation and its threshold (best F1) on speakers that were not learned from.
 
-    Without both mispronounced and correct phones among them, nothing changes.
+    What an earlier calibration set is forgotten; without both mispronounced and correct phones there is none.
     """
+    scorer.scale.fill_(1.0)
+    scorer.shift.fill_(0.0)
     logits = torch.cat([output.bad for output in predict(scorer, features)])
     accuracy = torch.cat([each.phones for each in labels])
     known = ~torch.isnan(accuracy)

@@ -222,11 +222,28 @@ def test_a_model_that_is_too_sure_still_gives_finite_scores() -> None:
 def test_json_round_trip_names_every_score(assessor: Assessor) -> None:
     record = json.loads(assessor.assess(speak("S IH NG K"), "think").to_json())
     assert set(record) == {
-        "format", "verdict", "duration", "frames", "decoded", "words", "phones", "insertions", "scores",
+        "format", "verdict", "duration", "frames", "decoded", "words", "phones", "insertions", "scores", "prosody",
     }  # fmt: skip
     assert record["phones"][0]["symbol"] == "TH"
     assert record["phones"][0]["heard"] == record["phones"][0]["rival"] == "S"
     assert set(record["words"][0]) == {"text", "start", "end", "gop_sf", "accuracy", "stress", "total"}
+
+
+def test_prosody_comes_with_its_evidence_where_it_is_asked_for() -> None:
+    spoken = speak("S IY", pause=25), "see"
+    assert Assessor(english()).assess(*spoken).prosody is None
+    asked = Assessor(english(), AssessSettings(prosody=True))
+    found = asked.assess(np.concatenate([spoken[0], spoken[0]]), "see, see")
+    told = json.loads(found.to_json())["prosody"]
+    assert told["pace"]["syllables"] == 2
+    assert [(pause["kind"], pause["after_word"]) for pause in told["pauses"] if not pause["inside_word"]] == [
+        ("expected", 0)
+    ]
+    assert told["pauses"][0]["silence"] == pytest.approx(0.5, abs=0.05)
+    assert told["stress"] == []
+    canonical = [("S", 0), ("IY", 0)]
+    assert asked.assess_batch([spoken[0]], canonicals=[canonical])[0].prosody is None
+    assert asked.assess_batch([0 * spoken[0]], ["see"])[0].prosody is None
 
 
 def shown(assessment: Assessment) -> str:
@@ -307,6 +324,7 @@ def test_the_verb_writes_scores_and_explains_what_it_cannot_score(
         assert re.search("No speech was recognised|not this text", str(error))
     record = json.loads(out.read_text())
     assert [word["text"] for word in record["words"]] == ["the", "cat", "it's", "here"]
+    assert record["prosody"]["pace"]["phones"] == len(record["phones"])
 
 
 def test_a_missing_checkpoint_is_explained(tmp_path: Path) -> None:
