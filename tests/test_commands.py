@@ -21,6 +21,7 @@ MODULES = {
     "bench": "eval.bench",
     "build": "collection.build",
     "enrol": "collection.enrol",
+    "ensemble": "training.ensemble",
     "export": "training.export",
     "keys": "collection.keys",
     "lineage": "training.lineage",

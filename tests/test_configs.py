@@ -22,6 +22,7 @@ from eval.report import ReportConfig
 from eval.score import ScoreConfig
 from training.assess import AssessConfig
 from training.config import TrainConfig
+from training.ensemble import EnsembleConfig
 from training.export import ExportConfig
 from training.lineage import LineageConfig
 from training.pretrain_config import PretrainConfig
@@ -33,6 +34,7 @@ SCHEMAS = {
     "bench": (BenchConfig, "configs"),
     "build": (BuildConfig, "configs.build"),
     "enrol": (EnrolConfig, "configs"),
+    "ensemble": (EnsembleConfig, "configs"),
     "export": (ExportConfig, "configs"),
     "keys": (KeysConfig, "configs"),
     "lineage": (LineageConfig, "configs"),
@@ -51,6 +53,7 @@ OWED = {
     "bench": ["corpus=c"],
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
     "enrol": ["intake=i", "key=k"],
+    "ensemble": ["models=[a,b]", "out=o"],
     "export": ["model=m", "out=o"],
     "keys": ["path=p"],
     "lineage": ["runs=[r]"],

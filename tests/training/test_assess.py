@@ -25,7 +25,6 @@ from training.assessment import Assessment, PhoneScore, Verdict
 from training.errors import AssessmentError, ModelError
 from training.feedback import grade, render
 from training.posteriors import Heard, PosteriorModel
-from training.readings import choose_reading
 from training.scorer import ScorerBatch, ScorerOutput
 from training.sound_check import AssessSettings
 
@@ -115,27 +114,10 @@ def test_every_accepted_pronunciation_is_right(assessor: Assessor, said: str) ->
     assert all(phone.heard == phone.symbol for phone in found.phones)
 
 
-def test_long_texts_choose_pronunciations_word_by_word() -> None:
-    said = "DH IY AE P AH L " * 3
-    one_by_one = Assessor(english(), AssessSettings(max_readings=2)).assess(speak(said), "the apple " * 3)
-    together = Assessor(english(), AssessSettings(max_readings=4096)).assess(speak(said), "the apple " * 3)
-    assert [phone.symbol for phone in one_by_one.phones] == said.split()
-    assert one_by_one == together
-
-
-def test_without_evidence_the_canonical_pronunciation_stays() -> None:
-    words = [[(1, 2), (1, 3)], [(4,), (5,)]]
-    even = torch.full((10, 6), -math.log(6))
-    assert choose_reading(even, words, 64) == [(1, 2), (4,)]
-    assert choose_reading(even, words, 1) == [(1, 2), (4,)]
-    assert choose_reading(even[:1], words, 64) == [(1, 2), (4,)]
-    assert choose_reading(even, [], 64) == []
-
-
-def test_word_by_word_each_word_is_weighed_against_the_canonical_rest() -> None:
-    said = (8.0 * torch.nn.functional.one_hot(torch.tensor([1, 0, 2, 0, 3, 0]), 4)).log_softmax(-1)
-    words = [[(1,), (1, 2)], [(3,), (2, 3)]]
-    assert choose_reading(said, words, 1) == [(1, 2), (3,)]
+def test_long_texts_choose_among_all_their_readings(assessor: Assessor) -> None:
+    said = "DH IY AE P AH L " * 12
+    found = assessor.assess(speak(said, pause=1), "the apple " * 12)
+    assert [phone.symbol for phone in found.phones] == said.split()
 
 
 def test_canonical_phones_of_a_release_are_scored_as_they_are(assessor: Assessor) -> None:
