@@ -145,8 +145,8 @@ def _check(start: Path, model: PhoneModel, symbols: tuple[str, ...], config: Tra
     if not config.start or not config.score.folds:
         return
     known = json.loads((start / "train_config.json").read_text("utf-8"))
-    if known.get("targets", Targets.kept) != config.targets:
-        raise ModelError(f"{start} was trained with targets={known.get('targets')}, this run says {config.targets}.")
+    if (learned := known.get("targets", Targets.kept)) != config.targets:
+        raise ModelError(f"{start} was trained with targets={learned}, this run says {config.targets}: give the same.")
     for group in ("model", "augment", "optim"):
         wanted = json.loads(json.dumps(asdict(getattr(config, group)), default=str))
         for key, value in wanted.items():
