@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collection.schema import SAMPLE_RATE, Split
 from tests.releases import tone_rows, write_release
+from tests.test_configs import CONFIGS
 from tests.training.models import extractor, tiny_wave, whisper_folder
 from training.config import AugmentConfig, SelectConfig
 from training.dataset import Examples, read_split
@@ -22,6 +24,9 @@ from training.pretrain_config import DistilConfig, Match
 from training.states import store_states
 
 WAVE = tiny_wave("wav2vec2", feat_extract_norm="layer", do_stable_layer_norm=True, apply_spec_augment=False)
+REAL = Frontend(WAVE, extractor(WAVE))
+SMALL_CONFIG = yaml.safe_load((CONFIGS / "train" / "model" / "wav2vec2_small.yaml").read_text("utf-8"))
+SMALL = Frontend(SMALL_CONFIG["encoder"], SMALL_CONFIG["extractor"])
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,14 @@ def test_a_whisper_state_lies_at_its_start_and_a_wav2vec2_state_in_the_middle_of
     teacher: Teacher,
 ) -> None:
     assert Timing.of(teacher.frontend) == Timing(first=0.0, step=320)
-    assert Timing.of(Frontend(WAVE, extractor(WAVE))) == Timing(first=199.5, step=320)
+    assert Timing.of(REAL) == Timing(first=199.5, step=320)
+
+
+@given(samples=st.integers(400, 40_000))
+def test_the_small_student_has_the_frames_of_the_real_one(samples: int) -> None:
+    """Three convolutions of 40, 7 and 4 by 20, 4 and 4: 40 + 6 x 20 + 3 x 80 = 400 samples, 320 apart."""
+    assert Timing.of(SMALL) == Timing(first=199.5, step=320)
+    assert SMALL.frames(samples) == REAL.frames(samples) == (samples - 400) // 320 + 1
 
 
 def test_states_are_interpolated_and_held_at_the_ends() -> None:

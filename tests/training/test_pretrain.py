@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,7 @@ def test_only_the_sound_of_who_may_be_heard_is_copied_and_no_label_is_asked_for(
         ConsentGrant("rec_2", ("evaluation",), "2099-01-01"),
     )
     gone = [utterance(1, "spk_1", consent=ended), utterance(2, "spk_2", consent=other)]
-    unlabelled = utterance(3, "spk_3", realised=["", "", "IY"])
+    unlabelled = replace(utterance(3, "spk_3"), phones=())
     short = utterance(4, "spk_4", ["AA"])
     made = write_release(tmp_path / "release", {Split.TRAIN: [*gone, unlabelled, short, *tone_rows(10, 4, "spk_5")]})
     frontend = Frontend(WAVE, extractor(WAVE))
