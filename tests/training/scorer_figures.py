@@ -24,7 +24,7 @@ from collection.audio import decode_flac
 from collection.release import read_release
 from eval.bootstrap import BootstrapConfig, interval, moments, pearson_statistic, speaker_sums
 from training import align, folds, prosody, score_data
-from training.config import ScoreConfig
+from training.config import ScoreConfig, SelectConfig
 from training.model import PhoneModel
 from training.pauses import TimedPhone
 from training.phone_features import PhoneFeatures
@@ -36,7 +36,7 @@ from training.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer
 from training.states import StoredStates
 
 FOLDS = 3
-COLUMNS = ["audio", "text", "language", "phones", "words", "scores", "speaker_id", "speaker", "utterance_id"]
+COLUMNS = ["audio", "text", "language", "phones", "words", "scores", "speaker_id", "speaker", "utterance_id", "duration"]
 console = Console(width=200)
 
 
@@ -148,7 +148,8 @@ SHAPES: dict[str, Any] = {}
 
 def main(release: str, cache: str, kept: str) -> None:
     """Print what each set of features gives, and how it differs from the default."""
-    rows = list(read_release(Path(release)).rows("train", COLUMNS))
+    longest = SelectConfig().max_seconds
+    rows = [row for row in read_release(Path(release)).rows("train", COLUMNS) if row["duration"] <= longest]
     voices = [row["speaker_id"] for row in rows]
     parts = folds.assign(voices, [str(row["speaker"]["age_band"]) for row in rows], FOLDS)
     if not Path(kept).exists():

@@ -143,7 +143,7 @@ def test_a_scorer_is_begun_on_a_recogniser_and_an_encoder_may_learn(
     model = PhoneModel.from_pretrained(train(config))
     assert len(model.scorer.members) == 2
     assert bool(model.scorer.members[0].deviation.ne(1).any())
-    before, name = load_file(start / "model.safetensors"), "encoder.model.encoder.layer_norm.weight"
+    before, name = load_file(start / "model.safetensors"), "encoder.model.encoder.layers.0.attention.q_proj.weight"
     assert not torch.equal(model.state_dict()[name], before[name])
     with pytest.raises(ModelError, match="stage=joint needs start"):
         train(replace(config, start=None, out=str(tmp_path / "other")))
