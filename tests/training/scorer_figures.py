@@ -1,5 +1,7 @@
 """Whether prosody helps a scorer: cross-validation over the folds of training speakers, figures for ``docs/lab.md``.
 
+What ``prosody_figures`` says of the same readings comes first.
+
     python -m tests.training.scorer_figures RELEASE CACHE KEPT
 
 CACHE is that of a finished ``stage=score`` run on a frozen encoder (its ``cache=``); what is measured is kept in the
@@ -9,6 +11,7 @@ new to it. Differences are paired, with 95 % intervals over speakers.
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,20 +26,33 @@ from rich.progress import track
 from collection.audio import decode_flac
 from collection.release import read_release
 from eval.bootstrap import BootstrapConfig, interval, moments, pearson_statistic, speaker_sums
+from tests.training import prosody_figures
 from training import align, folds, prosody, score_data
 from training.config import ScoreConfig, SelectConfig
 from training.model import PhoneModel
 from training.pauses import TimedPhone
 from training.phone_features import PhoneFeatures
 from training.pitch import STEP, PitchSettings, follow, semitones, without_octave_errors
-from training.prosody import FLUENCY_FEATURES, fluency_features
+from training.prosody import fluency_features
 from training.score_fit import Labels, fit, predict
 from training.score_stage import shape_of
 from training.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer
 from training.states import StoredStates
 
 FOLDS = 3
-COLUMNS = ["audio", "text", "language", "phones", "words", "scores", "speaker_id", "speaker", "utterance_id", "duration"]
+COLUMNS = [
+    "audio",
+    "text",
+    "language",
+    "phones",
+    "words",
+    "scores",
+    "speaker_id",
+    "speaker",
+    "utterance_id",
+    "duration",
+    "raters",
+]
 console = Console(width=200)
 
 
@@ -73,11 +89,13 @@ def melody(track: np.ndarray, phones: Sequence[TimedPhone]) -> np.ndarray:
     return found
 
 
-def measured(rows: Sequence[dict[str, Any]], cache: Path, parts: Sequence[int]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return ``fluency_features`` (N, P) and the melody (S, 3) of each row, aligned by the recogniser new to it."""
+def measured(
+    rows: Sequence[dict[str, Any]], cache: Path, parts: Sequence[int]
+) -> tuple[list[prosody.Prosody], list[np.ndarray]]:
+    """Return the prosody and the melody (S, 3) of each row, aligned by the recogniser new to it."""
     (states,) = cache.glob("shared/states/*/*/train.f16")
     spans = np.load(states.with_suffix(".npy"))
-    fluency, melodies = np.zeros((len(rows), len(FLUENCY_FEATURES)), np.float32), [np.zeros((0, 3))] * len(rows)
+    told, melodies = [prosody.Prosody()] * len(rows), [np.zeros((0, 3))] * len(rows)
     for fold in range(FOLDS):
         model = PhoneModel.from_pretrained(cache / "folds" / str(fold) / "model").train(False)
         stored = StoredStates(states, spans, model.encoder.width * len(model.config.layers), [[]] * len(rows))
@@ -91,11 +109,10 @@ def measured(rows: Sequence[dict[str, Any]], cache: Path, parts: Sequence[int]) 
             times = align.phone_times(found, len(table), model.frame_seconds)
             phones = [Placed(phone, time) for phone, time in zip(row["phones"], times, strict=True)]
             words = [Said(word["text"].lower()) for word in row["words"]]
-            told = prosody.measure(sound, words, phones, row["text"], row["language"])
-            fluency[place] = fluency_features(told)
+            told[place] = prosody.measure(sound, words, phones, row["text"], row["language"])
             settings = PitchSettings()
             melodies[place] = melody(without_octave_errors(follow(sound - sound.mean(), settings), settings), phones)
-    return fluency, melodies
+    return told, melodies
 
 
 def wider(features: PhoneFeatures, *columns: np.ndarray) -> PhoneFeatures:
@@ -153,10 +170,11 @@ def main(release: str, cache: str, kept: str) -> None:
     voices = [row["speaker_id"] for row in rows]
     parts = folds.assign(voices, [str(row["speaker"]["age_band"]) for row in rows], FOLDS)
     if not Path(kept).exists():
-        fluency, melodies = measured(rows, Path(cache), parts)
-        np.savez(kept, fluency=fluency, melody=np.concatenate(melodies), counts=[len(each) for each in melodies])
-    with np.load(kept) as held:
-        fluency, melodies = held["fluency"], np.split(held["melody"], np.cumsum(held["counts"])[:-1])
+        Path(kept).write_bytes(pickle.dumps(measured(rows, Path(cache), parts)))
+    told, melodies = pickle.loads(Path(kept).read_bytes())
+    prosody_figures.scores(rows, told)
+    prosody_figures.stresses(rows, told)
+    fluency = np.stack([fluency_features(each) for each in told])
     (path,) = Path(cache).glob("features/*/*/train.pt")
     features = score_data.load(path)
     model = PhoneModel.from_pretrained(Path(cache) / "recogniser" / "model")
@@ -169,14 +187,12 @@ def main(release: str, cache: str, kept: str) -> None:
     codes = np.unique([voices[at] for at in order], return_inverse=True)[1]
     sets = {
         "default": [features[at] for at in order],
-        "prosody": [wider(features[at], fluency[at]) for at in order],
-        "pitch of phones": [wider(features[at], melodies[at]) for at in order],
-        "both": [wider(features[at], fluency[at], melodies[at]) for at in order],
+        "prosody and pitch of phones": [wider(features[at], fluency[at], melodies[at]) for at in order],
     }
     judged: dict[str, dict[str, Any]] = {}
-    for name, each in sets.items():
+    for name, each in sets.items():  # "default" first
         judged[name] = outcomes(each, labels, np.array(parts)[order], each[0].measures.shape[1])
-        told = []
+        said = []
         for target, (found, wanted) in judged[name].items():
             level = {"phone": [len(one.phones) for one in labels]}.get(target.split()[0])
             if target.startswith("word"):
@@ -190,8 +206,8 @@ def main(release: str, cache: str, kept: str) -> None:
             ends = interval(sums, gain, BootstrapConfig())
             pcc, mse = np.corrcoef(x, y)[0, 1], np.mean((x - y) ** 2)
             step = pcc - np.corrcoef(base, y)[0, 1]
-            told.append(f"{target} {pcc:.4f} / {mse:.4f} ({step:+.4f}, {ends.low or 0:+.4f} to {ends.high or 0:+.4f})")
-        console.print(f"{name}: " + "; ".join(told))
+            said.append(f"{target} {pcc:.4f} / {mse:.4f} ({step:+.4f}, {ends.low or 0:+.4f} to {ends.high or 0:+.4f})")
+        console.print(f"{name}: " + "; ".join(said))
 
 
 if __name__ == "__main__":
