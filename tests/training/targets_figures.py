@@ -2,7 +2,8 @@
 
     python -m tests.training.targets_figures RELEASE MODEL [MODEL ...]
 
-On the validation split. Several models are also judged together, by the mean of their posteriors' logarithms.
+On the validation split. The models share one frozen encoder; several are also judged together, by the mean of the
+logarithms of their posteriors.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rapidfuzz.distance import Levenshtein
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
@@ -26,20 +29,24 @@ from training import gop
 from training.align import greedy
 from training.checkpoints import open_model
 from training.dataset import MISPRONOUNCED
-from training.posteriors import Heard, PosteriorModel
+from training.posteriors import LOG_FLOOR
 
 BATCH = 8
 
 
-def heard(model: PosteriorModel, rows: Sequence[dict[str, Any]]) -> list[Heard]:
-    """Return the posteriors of each row, utterances of like length together."""
-    found: dict[int, Heard] = {}
+@torch.inference_mode()
+def heard(models: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list[list[torch.Tensor]]:
+    """Return the log posteriors (T, V) that each model gives of each row; the encoder of the first serves all."""
+    found: dict[int, list[torch.Tensor]] = {}
     order = sorted(range(len(rows)), key=lambda place: rows[place]["duration"])
-    for start in range(0, len(order), BATCH):
+    for start in track(range(0, len(order), BATCH)):
         chosen = order[start : start + BATCH]
-        sounds = [decode_flac(rows[place]["audio"]["bytes"]) for place in chosen]
-        found |= dict(zip(chosen, (each.floored() for each in model.hear(sounds)), strict=True))
-    return [found[place] for place in range(len(rows))]
+        inputs, lengths = models[0].frontend([decode_flac(rows[place]["audio"]["bytes"]) for place in chosen])
+        states, frames = models[0].states(inputs, lengths), models[0].encoder.state_lengths(lengths)
+        tables = [model(states=states, frames=frames).logits.log_softmax(-1).clamp(min=LOG_FLOOR) for model in models]
+        for number, place in enumerate(chosen):
+            found[place] = [table[number, : frames[number]] for table in tables]
+    return [[found[place][number] for place in range(len(rows))] for number in range(len(models))]
 
 
 def figures(name: str, symbols: Sequence[str], rows: Sequence[dict[str, Any]], tables: Sequence[Any]) -> list[str]:
@@ -72,14 +79,13 @@ def main(release: str, *models: str) -> None:
     columns = ["audio", "phones", "duration", "speaker_id"]
     rows = list(read_release(Path(release)).rows(Split.VALIDATION, columns))
     table = Table("model", "PER", "PER without mispronounced", "AUC", "PCC of GOP", "median GOP, bad and others")
-    together = []
-    for name in models:
-        model = open_model(name, "cpu")
-        together.append([each.log_probs for each in heard(model, rows)])
-        table.add_row(*figures(name, model.config.inventory, rows, together[-1]))
+    opened: list[Any] = [open_model(name, "cpu") for name in models]
+    symbols, told = opened[0].config.inventory, heard(opened, rows)
+    for name, tables in zip(models, told, strict=True):
+        table.add_row(*figures(name, symbols, rows, tables))
     if len(models) > 1:
-        mean = [(sum(each) / len(each)).log_softmax(-1) for each in zip(*together, strict=True)]
-        table.add_row(*figures("together", model.config.inventory, rows, mean))
+        mean = [torch.stack(each).mean(0).log_softmax(-1) for each in zip(*told, strict=True)]
+        table.add_row(*figures("together", symbols, rows, mean))
     Console(width=200).print(table)
 
 
