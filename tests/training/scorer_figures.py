@@ -2,10 +2,10 @@
 
 What ``prosody_figures`` says of the same readings comes first.
 
-    python -m tests.training.scorer_figures RELEASE CACHE KEPT
+    python -m tests.training.scorer_figures RELEASE CACHE KEPT [STEP]
 
-CACHE is that of a finished ``stage=score`` run on a frozen encoder (its ``cache=``); what is measured is kept in the
-file KEPT. Each scorer learns from all folds but one and is judged on that one, whose features come from a recogniser
+CACHE is that of a finished ``stage=score`` run on a frozen encoder (its ``cache=``); what was computed is kept in the
+folder KEPT; every STEP-th utterance is used. Each scorer learns from all folds but one and is judged on that one, whose features come from a recogniser
 new to it. Differences are paired, with 95 % intervals over speakers.
 """
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from training.pitch import STEP, PitchSettings, follow, semitones, without_octav
 from training.prosody import fluency_features
 from training.score_fit import Labels, fit, predict
 from training.score_stage import shape_of
-from training.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer
+from training.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer, ScorerShape
 from training.states import StoredStates
 
 FOLDS = 3
@@ -55,6 +56,7 @@ COLUMNS = [
     "duration",
     "raters",
 ]
+CONFIG = ScoreConfig(state_layers=LAYERS)
 console = Console(width=200)
 
 
@@ -91,30 +93,38 @@ def melody(track: np.ndarray, phones: Sequence[TimedPhone]) -> np.ndarray:
     return found
 
 
-def measured(
-    rows: Sequence[dict[str, Any]], cache: Path, parts: Sequence[int]
-) -> tuple[list[prosody.Prosody], list[np.ndarray]]:
-    """Return the prosody and the melody (S, 3) of each row, aligned by the recogniser new to it."""
-    (states,) = cache.glob("shared/states/*/*/train.f16")
-    spans = np.load(states.with_suffix(".npy"))
-    told, melodies = [prosody.Prosody()] * len(rows), [np.zeros((0, 3))] * len(rows)
-    for fold in range(FOLDS):
-        model = PhoneModel.from_pretrained(cache / "folds" / str(fold) / "model").train(False)
-        stored = StoredStates(states, spans, model.encoder.width * len(model.config.layers), [[]] * len(rows))
-        index = {symbol: number for number, symbol in enumerate(model.config.inventory, start=1)}
-        for place in track([at for at, part in enumerate(parts) if part == fold], console=console):
-            row, sound = rows[place], decode_flac(rows[place]["audio"]["bytes"])
-            heard = stored[place]["states"][None]
-            with torch.inference_mode():
-                table = model(states=heard, frames=torch.tensor([heard.shape[1]])).logits[0].log_softmax(-1)
-            found = align.force(table, [index[phone["canonical"]] for phone in row["phones"]])
-            times = align.phone_times(found, len(table), model.frame_seconds)
-            phones = [Placed(phone, time) for phone, time in zip(row["phones"], times, strict=True)]
-            words = [Said(word["text"].lower()) for word in row["words"]]
-            told[place] = prosody.measure(sound, words, phones, row["text"], row["language"])
-            settings = PitchSettings()
-            melodies[place] = melody(without_octave_errors(follow(sound - sound.mean(), settings), settings), phones)
-    return told, melodies
+Measured = dict[int, tuple[prosody.Prosody, np.ndarray]]
+
+
+def measured(rows: Sequence[dict[str, Any]], chosen: Sequence[int], cache: Path, fold: int) -> Measured:
+    """Return the prosody and the melody (S, 3) of the rows at these places, aligned by the recogniser new to a fold."""
+    states = min(cache.glob("shared/states/*/*/train.f16"))
+    model = PhoneModel.from_pretrained(cache / "folds" / str(fold) / "model").train(False)
+    width = model.encoder.width * len(model.config.layers)
+    stored = StoredStates(states, np.load(states.with_suffix(".npy")), width, [[]] * len(rows))
+    index = {symbol: number for number, symbol in enumerate(model.config.inventory, start=1)}
+    settings, result = PitchSettings(), Measured()
+    for place in track(chosen, console=console):
+        row, sound = rows[place], decode_flac(rows[place]["audio"]["bytes"])
+        heard = stored[place]["states"][None]
+        with torch.inference_mode():
+            table = model(states=heard, frames=torch.tensor([heard.shape[1]])).logits[0].log_softmax(-1)
+        found = align.force(table, [index[phone["canonical"]] for phone in row["phones"]])
+        times = align.phone_times(found, len(table), model.frame_seconds)
+        phones = [Placed(phone, time) for phone, time in zip(row["phones"], times, strict=True)]
+        words = [Said(word["text"].lower()) for word in row["words"]]
+        told = prosody.measure(sound, words, phones, row["text"], row["language"])
+        notes = without_octave_errors(follow(sound - sound.mean(), settings), settings)
+        result[place] = told, melody(notes, phones)
+    return result
+
+
+def once(path: Path, make: Callable[[], Any]) -> Any:
+    """Return what lies in a file, which is made first where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(make()))
+    return pickle.loads(path.read_bytes())
 
 
 def wider(features: PhoneFeatures, *columns: np.ndarray) -> PhoneFeatures:
@@ -124,36 +134,44 @@ def wider(features: PhoneFeatures, *columns: np.ndarray) -> PhoneFeatures:
     return replace(features, measures=torch.cat([features.measures, *more], 1))
 
 
-def outcomes(features: list[PhoneFeatures], labels: list[Labels], parts: np.ndarray, width: int) -> dict[str, Any]:
-    """Return predictions and labels of all readings, each judged by a scorer new to it."""
+Pairs = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def outcomes(
+    features: Sequence[PhoneFeatures],
+    labels: Sequence[Labels],
+    parts: np.ndarray,
+    codes: np.ndarray,
+    shape: ScorerShape,
+) -> Pairs:
+    """Return for each score predictions, labels and speakers where it is known, by scorers new to the readings."""
     found: dict[int, Any] = {}
+    shape = replace(shape, measures=features[0].measures.shape[1])
     for fold in range(FOLDS):
         learned, judged = np.flatnonzero(parts != fold), np.flatnonzero(parts == fold)
-        shape = replace(SHAPES["default"], measures=width)
-        member = fit([features[at] for at in learned], [labels[at] for at in learned], shape, ScoreConfig(), 0)
         scorer = Scorer(shape).eval()
-        scorer.members[0] = member
+        scorer.members[0] = fit([features[at] for at in learned], [labels[at] for at in learned], shape, CONFIG, 0)
         found |= dict(zip(judged.tolist(), predict(scorer, [features[at] for at in judged]), strict=True))
-    order = sorted(found)
-    human = [labels[at] for at in order]
-    return {
-        "phone": (torch.cat([found[at].accuracy for at in order]), torch.cat([each.phones for each in human])),
-        **{
-            f"word {name}": (
-                torch.cat([found[at].words[:, column] for at in order]),
-                torch.cat([each.words[: len(found[at].words), column] for at, each in zip(order, human, strict=True)]),
-            )
-            for column, name in enumerate(WORD_SCORES)
-        },
-        **{
-            name: (
-                torch.stack([found[at].utterance[column] for at in order]),
-                torch.stack([e.utterance[column] for e in human]),
-            )
-            for column, name in enumerate(UTTERANCE_SCORES)
-            if name != "completeness"
-        },
-    }
+    outputs = [found[at] for at in range(len(features))]
+    pairs = {"phone": ([each.accuracy for each in outputs], [each.phones for each in labels])}
+    for column, name in enumerate(WORD_SCORES):
+        pairs[f"word {name}"] = (
+            [each.words[:, column] for each in outputs],
+            [each.words[: len(one.words), column] for each, one in zip(labels, outputs, strict=True)],
+        )
+    for column, name in enumerate(UTTERANCE_SCORES):
+        pairs[name] = (
+            [each.utterance[column : column + 1] for each in outputs],
+            [each.utterance[column : column + 1] for each in labels],
+        )
+    result: Pairs = {}
+    for name, (told, wanted) in pairs.items():
+        speakers = np.repeat(codes, [len(each) for each in wanted])
+        x, y = torch.cat(told).double().numpy(), torch.cat(wanted).double().numpy()
+        known = np.isfinite(y)
+        if known.any():
+            result[name] = x[known], y[known], speakers[known]
+    return result
 
 
 def gain(sums: np.ndarray) -> np.ndarray:
@@ -162,53 +180,45 @@ def gain(sums: np.ndarray) -> np.ndarray:
     return pearson_statistic(sums[:, :half]) - pearson_statistic(sums[:, half:])
 
 
-SHAPES: dict[str, Any] = {}
-
-
-def main(release: str, cache: str, kept: str) -> None:
+def main(release: str, cache: str, kept: str, step: str = "1") -> None:
     """Print what each set of features gives, and how it differs from the default."""
-    longest = SelectConfig().max_seconds
+    longest, folder = SelectConfig().max_seconds, Path(kept)
     rows = [row for row in read_release(Path(release)).rows("train", COLUMNS) if row["duration"] <= longest]
-    voices = [row["speaker_id"] for row in rows]
-    parts = folds.assign(voices, [str(row["speaker"]["age_band"]) for row in rows], FOLDS)
-    if not Path(kept).exists():
-        Path(kept).write_bytes(pickle.dumps(measured(rows, Path(cache), parts)))
-    told, melodies = pickle.loads(Path(kept).read_bytes())
-    prosody_figures.scores(rows, told)
-    prosody_figures.stresses(rows, told)
-    fluency = np.stack([fluency_features(each) for each in told])
+    parts = folds.assign([row["speaker_id"] for row in rows], [str(row["speaker"]["age_band"]) for row in rows], FOLDS)
     (path,) = Path(cache).glob("features/*/*/train.pt")
-    features = {at: replace(each, states=each.states[:, LAYERS]) for at, each in score_data.load(path).items()}
+    features = {at: each for at, each in score_data.load(path).items() if at % int(step) == 0}
+    known = Measured()
+    for fold in range(FOLDS):
+        chosen = [at for at in features if parts[at] == fold]
+        known |= once(folder / f"fold-{fold}.pickle", partial(measured, rows, chosen, Path(cache), fold))
+    used = [rows[at] for at in features]
+    prosody_figures.scores(used, [known[at][0] for at in features])
+    prosody_figures.stresses(used, [known[at][0] for at in features])
     model = PhoneModel.from_pretrained(Path(cache) / "recogniser" / "model")
-    SHAPES["default"] = shape_of(ScoreConfig(state_layers=LAYERS), model, ())
-    rated = score_data.read_rated(
-        read_release(Path(release)), "train", [row["utterance_id"] for row in rows], model.config.inventory
-    )
-    order = list(features)
-    labels = [rated[at].labels for at in order]  # type: ignore[union-attr]
-    codes = np.unique([voices[at] for at in order], return_inverse=True)[1]
+    ids = [row["utterance_id"] for row in rows]
+    rated = score_data.read_rated(read_release(Path(release)), "train", ids, model.config.inventory)
+    labels = [rated[at].labels for at in features]  # type: ignore[union-attr]
+    codes = np.unique([row["speaker_id"] for row in used], return_inverse=True)[1]
+    default = [replace(each, states=each.states[:, LAYERS]) for each in features.values()]
+    columns = [(fluency_features(known[at][0]), known[at][1]) for at in features]
     sets = {
-        "default": [features[at] for at in order],
-        "prosody and pitch of phones": [wider(features[at], fluency[at], melodies[at]) for at in order],
+        "default": default,
+        "prosody": [wider(each, *both) for each, both in zip(default, columns, strict=True)],
     }
-    judged: dict[str, dict[str, Any]] = {}
-    for name, each in sets.items():  # "default" first
-        judged[name] = outcomes(each, labels, np.array(parts)[order], each[0].measures.shape[1])
+    judged: dict[str, Pairs] = {}
+    own = np.array([parts[at] for at in features])
+    for name, each in sets.items():  # the default first
+        shape = shape_of(CONFIG, model, ())
+        judged[name] = once(folder / f"{name}.pickle", partial(outcomes, each, labels, own, codes, shape))
         said = []
-        for target, (found, wanted) in judged[name].items():
-            level = {"phone": [len(one.phones) for one in labels]}.get(target.split()[0])
-            if target.startswith("word"):
-                level = [min(len(one.words), int(f.words.max()) + 1) for one, f in zip(labels, each, strict=True)]
-            speakers = np.repeat(codes, level) if level else codes
-            known = ~torch.isnan(wanted)
-            x, y = found[known].double().numpy(), wanted[known].double().numpy()
-            base = judged["default"][target][0][known].double().numpy()
-            both = np.concatenate([moments(x, y), moments(base, y)], 1)
-            sums = speaker_sums(speakers[known.numpy()], both, codes.max() + 1)
+        for target, (x, y, speakers) in judged[name].items():
+            base = judged["default"][target][0]
+            sums = speaker_sums(speakers, np.concatenate([moments(x, y), moments(base, y)], 1), codes.max() + 1)
             ends = interval(sums, gain, BootstrapConfig())
-            pcc, mse = np.corrcoef(x, y)[0, 1], np.mean((x - y) ** 2)
-            step = pcc - np.corrcoef(base, y)[0, 1]
-            said.append(f"{target} {pcc:.4f} / {mse:.4f} ({step:+.4f}, {ends.low or 0:+.4f} to {ends.high or 0:+.4f})")
+            pcc, mse, change = np.corrcoef(x, y)[0, 1], np.mean((x - y) ** 2), gain(sums.sum(0)[None])[0]
+            said.append(
+                f"{target} {pcc:.4f} / {mse:.4f} ({change:+.4f}, {ends.low or 0:+.4f} to {ends.high or 0:+.4f})"
+            )
         console.print(f"{name}: " + "; ".join(said))
 
 
