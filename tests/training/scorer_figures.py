@@ -5,8 +5,8 @@ What ``prosody_figures`` says of the same readings comes first.
     python -m tests.training.scorer_figures RELEASE CACHE KEPT [STEP]
 
 CACHE is that of a finished ``stage=score`` run on a frozen encoder (its ``cache=``); what was computed is kept in the
-folder KEPT; every STEP-th utterance is used. Each scorer learns from all folds but one and is judged on that one, whose features come from a recogniser
-new to it. Differences are paired, with 95 % intervals over speakers.
+folder KEPT; every STEP-th utterance is used. Each scorer learns from all folds but one and is judged on that one, whose
+features come from a recogniser new to it. Differences are paired, with 95 % intervals over speakers.
 """
 
 from __future__ import annotations
