@@ -79,8 +79,8 @@ def choose_reading(log_probs: torch.Tensor, words: Words) -> list[tuple[int, ...
     for row, each in zip(before, lattice.before, strict=True):
         row[: len(each)] = each
     cost = np.zeros_like(before, dtype=np.float64)
-    for state, each in lattice.entries.items():
-        cost[state, 1:] = each
+    for entry, price in lattice.entries.items():
+        cost[entry, 1:] = price
     emit = log_probs.detach().cpu().double().numpy()[:, lattice.symbols]
     best = np.full(size + 1, -np.inf)
     best[lattice.starts] = emit[0, lattice.starts] - [lattice.entries.get(state, 0.0) for state in lattice.starts]
