@@ -19,7 +19,8 @@ from collection.errors import AudioError, IntakeError
 from collection.intake import REGISTER, Intake, read_intake, write_intake
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
-from collection.web.consents.answers import record_of, with_answers
+from collection.web.consents.answers import pipeline_id, record_of, with_answers
+from collection.web.consents.erasing import vault_lock
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
@@ -45,7 +46,7 @@ def export() -> Exported:
     folder = Path(settings.VAULT)
     (folder / AUDIO).mkdir(mode=0o700, parents=True, exist_ok=True)
     vault.key()
-    with manifest.lock(folder / AUDIO):
+    with vault_lock():
         learners, segments = _allowed()
         recordings, written, missing = [], 0, 0
         for segment in segments:
@@ -59,10 +60,10 @@ def export() -> Exported:
                     missing += 1
                     continue
                 written += 1
-            recordings.append(_recording(segment, path))
+            recordings.append(_recording(segment, path, pipeline_id(learners[str(segment.learner_id)])))
         speaking = {recording.learner_id for recording in recordings}
-        heard = {learner_id: learner for learner_id, learner in learners.items() if learner_id in speaking}
-        people = {learner_id: _learner(learner) for learner_id, learner in heard.items()}
+        heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
+        people = {own: _learner(own, learner) for own, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
         _write(folder, Intake(SOURCE, people, tuple(recordings), {}), records)
         removed = _remove_others(folder, {recording.path.name for recording in recordings})
@@ -104,11 +105,11 @@ def _name(segment: Segment) -> str:
     return f"{segment.pk}-{manifest.fingerprint(what)[:12]}.flac"
 
 
-def _recording(segment: Segment, path: Path) -> intake.Recording:
+def _recording(segment: Segment, path: Path, learner_id: str) -> intake.Recording:
     recording: Recording = segment.recording
     return intake.Recording(
         recording_id=str(segment.pk),
-        learner_id=str(segment.learner_id),
+        learner_id=learner_id,
         session_id=str(recording.session_id),
         path=path,
         recorded_on=recording.session.held_on,
@@ -119,10 +120,10 @@ def _recording(segment: Segment, path: Path) -> intake.Recording:
     )
 
 
-def _learner(learner: Learner) -> intake.Learner:
+def _learner(learner_id: str, learner: Learner) -> intake.Learner:
     school = learner.school_class.school
     return intake.Learner(
-        str(learner.pk),
+        learner_id,
         name=f"{learner.first_name} {learner.last_name}",
         birth_date=learner.birth_date,
         gender=learner.gender or None,

@@ -15,7 +15,8 @@ from collection.keys import Key, create_key, read_key
 from collection.schema import SAMPLE_RATE
 from collection.segment import Samples, SegmentConfig, cut
 from collection.web.classes.models import Learner
-from collection.web.consents.answers import POLICY, record_of
+from collection.web.consents.answers import POLICY, pipeline_id, record_of
+from collection.web.consents.erasing import vault_lock
 
 TOO_SHORT = "enrolment_too_short"
 OF_ANOTHER = "enrolment_of_another"
@@ -48,19 +49,21 @@ def enrol(learner: Learner, samples: Samples) -> str | None:
     """Make the voiceprint of a learner from their voice alone; return the reason when it cannot be made."""
     speech = [cut(samples, part) for part in segmenter(SegmentConfig()).intervals(samples)]
     spoken = np.concatenate(speech) if speech else samples[:0]
-    vault, own = Path(settings.VAULT), str(learner.pk)
+    vault, own = Path(settings.VAULT), pipeline_id(learner)
     opened = key()
-    try:
-        record = voiceprints.consenting(vault, opened, own, record_of(learner), today(), POLICY)
-    except VoiceprintError:
-        return "learner_without_consent"
-    if len(spoken) / SAMPLE_RATE < voiceprints.LEAST_SECONDS:
-        return TOO_SHORT
-    vault.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        voiceprints.enrol(vault, opened, own, spoken, record, voice_encoder.embed_many)
-    except VoiceprintError:
-        return OF_ANOTHER
+    # Consent is asked under the lock of withdrawals: whose voiceprint was just destroyed gets no new one.
+    with vault_lock():
+        try:
+            record = voiceprints.consenting(vault, opened, own, record_of(learner), today(), POLICY)
+        except VoiceprintError:
+            return "learner_without_consent"
+        if len(spoken) / SAMPLE_RATE < voiceprints.LEAST_SECONDS:
+            return TOO_SHORT
+        vault.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            voiceprints.enrol(vault, opened, own, spoken, record, voice_encoder.embed_many)
+        except VoiceprintError:
+            return OF_ANOTHER
     return None
 
 
@@ -69,5 +72,5 @@ def voiceprint(learner: Learner) -> voiceprints.Voiceprint | None:
     record = record_of(learner)
     if record is None or not Path(settings.KEY_FILE).exists():
         return None
-    made = voiceprints.read(Path(settings.VAULT), key(), str(learner.pk))
+    made = voiceprints.read(Path(settings.VAULT), key(), pipeline_id(learner))
     return made if made is not None and made.record_id == record.record_id else None

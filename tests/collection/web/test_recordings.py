@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import soundfile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.urls import reverse
 from django_tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
@@ -22,12 +24,16 @@ from collection.release import read_release
 from collection.schema import Split
 from collection.web.audit.models import Entry
 from collection.web.classes.models import Learner, SessionKind, Turn
-from collection.web.recordings import hearing, sounds, vault
+from collection.web.consents import erasing
+from collection.web.consents.models import WithdrawalState
+from collection.web.recordings import hearing, review, sounds, vault
+from collection.web.recordings.equipment import indicator
 from collection.web.recordings.export import export
+from collection.web.recordings.forgetting import Forgotten, forget_voice
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
 from collection.web.recordings.requeue import requeue
 from collection.web.recordings.tasks import BUSY, HEARD, SETTLED, listen, lock_of
-from tests.collection.web.sounding import PAUSE, TEXTS, alone, paused, reading, send, spoken, wav, work
+from tests.collection.web.sounding import PAUSE, TEXTS, alone, begin, paused, reading, send, spoken, wav, work
 from tests.collection.web.test_upload import withdrawn
 from tests.collection.web.world import consented
 from tests.factories import RATE, encoded, muxed, noise, silence
@@ -275,6 +281,14 @@ def test_flagged_segments_are_kept_or_dropped(client, ours):
     first, second, _ = recording.segments.all()
     decide = reverse("segment-decide", kwargs={"segment_id": first.pk})
     assert "ne peut pas être gardé" in client.post(decide, {"fate": "kept"}, follow=True).content.decode()
+    client.post(decide, {"fate": "kept", "position": "9"})
+    first.refresh_from_db()
+    assert first.fate == Fate.FLAGGED
+    client.post(decide, {"fate": "kept", "position": "1"})
+    first.refresh_from_db()
+    assert (first.fate, first.text) == (Fate.KEPT, "The cat sat on the mat.")
+    first.fate = Fate.FLAGGED
+    first.save()
     Segment.objects.filter(pk__in=[first.pk, second.pk]).update(position=0, text="Good morning.")
     client.post(reverse("segment-decide", kwargs={"segment_id": second.pk}), {"fate": "dropped"})
     page = client.post(reverse("recording-keep", kwargs={"recording_id": recording.pk}), follow=True).content.decode()
@@ -301,10 +315,10 @@ def test_pages_say_what_came_of_it_in_words(client, ours, everyone, signed_in):
     page = client.get(reverse("recording-detail", kwargs={"recording_id": recording.pk})).content.decode()
     assert "Moins de lectures que de textes" in page
     assert "ABADIE Inès" in page
-    assert page.count("<audio") == 1
+    assert page.count("data-play") == 1
     assert 'class="wave-box wave-box--flagged"' in page
     by_head = signed_in(ours.head).get(reverse("recording-detail", kwargs={"recording_id": recording.pk}))
-    assert "<audio" not in by_head.content.decode()
+    assert "data-play" not in by_head.content.decode()
     progress = client.get(reverse("session-progress", kwargs={"session_id": ours.session.pk})).json()
     assert progress["pending"] is False
     assert progress["recordings"][0]["flagged"] == 1
@@ -324,10 +338,38 @@ def test_a_first_name_with_a_script_in_it_is_shown_as_text(client, ours):
         assert "&lt;script&gt;alert" in page.content.decode()
 
 
+def test_microphone_checks_tell_of_the_equipment_of_a_school(client, ours, everyone, signed_in):
+    for verdict, level in (("good", -20.0), ("good", -30.0), ("too_far", -45.5)):
+        told = f'{{"level_dbfs": {level}, "noise_dbfs": -60, "verdict": "{verdict}"}}'
+        sound = encoded(noise(1.0, seed=int(-level)))
+        assert send(client, ours.session, ours.agreeing, sound, position="0", microphone=told).status_code == 204
+    (school,) = indicator(Recording.objects.for_user(ours.head))
+    assert (school.school, school.checked, school.good, school.level) == (ours.school.name, 3, 67, -30.0)
+    assert school.verdicts == {"good": 2, "too_far": 1, "too_loud": 0, "noisy_room": 0}
+    page = signed_in(everyone.theirs.head).get(reverse("equipment")).content.decode()
+    assert ours.school.name not in page
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "no json",
+        "[]",
+        '{"level_dbfs": 1}',
+        '{"level_dbfs": NaN, "noise_dbfs": 0, "verdict": "good"}',
+        '{"level_dbfs": -1e9, "noise_dbfs": 0, "verdict": "good"}',
+        '{"level_dbfs": -20, "noise_dbfs": -60, "verdict": "<script>"}',
+        '{"level_dbfs": -20, "noise_dbfs": -60, "verdict": ["good"]}',
+    ],
+)
+def test_a_made_up_microphone_check_is_refused(client, ours, told):
+    assert send(client, ours.session, ours.agreeing, wav(1), position="0", microphone=told).status_code == 400
+
+
 @pytest.fixture
 def classroom(ours, settings):
     """Make the session one of the whole class; the listener of tests tells texts by how loud they are."""
-    settings.CLASS_LISTENER = "tests.class_listener:listener"
+    settings.CLASS_LISTENER = "tests.collection.class_listener:listener"
     session = ours.session
     session.kind = SessionKind.CLASS
     session.save()
@@ -436,6 +478,37 @@ def test_what_is_not_allowed_any_more_is_removed(client, ours, settings):
     assert b"Abadie" not in everything
 
 
+def test_who_comes_back_after_a_withdrawal_is_one_new_learner_in_the_vault(client, ours, settings):
+    consent = ours.agreeing.consent
+    consent.subject = uuid4()
+    consent.save()
+    samples, _ = soundfile.read(io.BytesIO(alone()), dtype="float32")
+    assert vault.enrol(ours.agreeing, samples) is None
+    heard(client, ours.session, ours.agreeing, wav())
+    assert export().segments == 2
+    intake = read_intake(settings.VAULT)
+    new = str(consent.subject)
+    assert set(intake.learners) == {one.learner_id for one in intake.recordings} == {new}
+    assert set(read_register(settings.VAULT / "consents.jsonl")) == {new}
+    made = voiceprints.path_of(settings.VAULT, vault.key(), new)
+    assert list((settings.VAULT / voiceprints.FOLDER).glob("*.bin")) == [made]
+    # What the pipeline knows under that id is all there is: a second withdrawal finds it.
+    assert str(ours.agreeing.pk).encode() not in b"".join(content for _, content in state_of(settings.VAULT).values())
+
+
+def test_a_voiceprint_goes_with_the_consent_before_anything_was_exported(client, ours, classroom, settings):
+    heard(client, classroom, ours.agreeing, alone())
+    assert list((settings.VAULT / voiceprints.FOLDER).glob("*.bin"))
+    consent = ours.agreeing.consent
+    withdrawn(ours.agreeing)
+    with transaction.atomic():
+        found = erasing.begin(consent, consent.parties.get(role="guardian"))
+    erasing.run(str(found.pk))
+    found.refresh_from_db()
+    assert (found.state, found.error) == (WithdrawalState.DONE, "")
+    assert not list((settings.VAULT / voiceprints.FOLDER).glob("*.bin"))
+
+
 def test_the_vault_builds_a_release(client, ours, settings, tmp_path):
     exporting(client, ours)
     export()
@@ -453,3 +526,27 @@ def test_the_vault_builds_a_release(client, ours, settings, tmp_path):
     assert sorted(row["text"] for row in rows) == ["Good morning."] * 3 + ["The cat sat on the mat."] * 3
     kept = sorted(round(one.end * 16_000) - round(one.start * 16_000) for one in Segment.objects.all())
     assert sorted(round(row["duration"] * 16_000) for row in rows) == kept
+
+
+def test_a_voice_that_may_be_held_no_longer_is_destroyed_everywhere(client, ours, classroom, settings):
+    heard(client, classroom, ours.agreeing, alone())
+    samples = paused([np.concatenate([spoken("see the cat", 0, 0.1), silence(1.0)]), spoken(TEXTS[2], 1)])
+    recording = heard(client, classroom, None, encoded(samples))
+    segment = recording.segments.get(learner=ours.agreeing)
+    review.decide(ours.teacher, segment, Fate.KEPT)
+    assert export().segments == 1
+    begin(client, classroom, ours.agreeing, 1000)
+    withdrawn(ours.agreeing)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(1, 1, 1, True)
+    assert list((settings.VAULT / "audio").glob("*.flac")) == []
+    assert vault.voiceprint(ours.agreeing) is None
+    assert list(Recording.objects.values_list("pk", flat=True)) == [recording.pk]
+    recording.refresh_from_db()
+    kept = sounds.decoded(recording)
+    first, last = round(segment.start * RATE), round(segment.end * RATE)
+    assert not kept[first:last].any()
+    assert kept[last + RATE :] == pytest.approx(samples[last + RATE :], abs=1e-4)
+    segment.refresh_from_db()
+    assert (segment.learner, segment.fate) == (None, Fate.DROPPED)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(0, 0, 0, False)
+    assert Entry.objects.filter(action="voice.forget").count() == 1
