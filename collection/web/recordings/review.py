@@ -12,7 +12,7 @@ from collection.errors import AudioError
 from collection.segment import Interval
 from collection.web.accounts.models import User
 from collection.web.audit import journal
-from collection.web.classes.models import Learner
+from collection.web.classes.models import Learner, Turn
 from collection.web.recordings import export, hearing, sounds
 from collection.web.recordings.models import Fate, Recording, Segment
 from collection.web.recordings.permission import refusal
@@ -37,11 +37,13 @@ def why_not_kept(segment: Segment) -> str | None:
     return refusal(segment.recording.session, segment.learner)
 
 
-def decide(user: User, segment: Segment, fate: Fate) -> str | None:
-    """Keep or drop a segment as it stands; return the reason when it cannot be kept."""
+def decide(user: User, segment: Segment, fate: Fate, turn: Turn | None = None) -> str | None:
+    """Keep or drop a segment; return the reason when it cannot be kept. ``turn`` says what is read, if nobody knew."""
     with transaction.atomic():
         locked = Segment.objects.select_for_update(of=("self",)).select_related("recording__session__school_class")
         segment = locked.get(pk=segment.pk)
+        if segment.position is None and segment.learner is not None and turn is not None:
+            segment.position, segment.text = turn.position, turn.text
         if fate == Fate.KEPT and (reason := why_not_kept(segment)) is not None:
             return reason
         _settle(user, segment, fate)
@@ -80,7 +82,7 @@ def _settle(user: User, segment: Segment, fate: Fate, **details: Any) -> None:
     journal.record(user, f"segment.{fate.value}", segment, position=segment.position, **details)
 
 
-def delete(user: User, recording: Recording) -> None:
+def delete(user: User | str, recording: Recording) -> None:
     """Delete a recording, its segments and every sound of it."""
     segments = list(recording.segments.all())
     with transaction.atomic():

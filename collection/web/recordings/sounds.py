@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from collection import audio
+from collection import audio, manifest
 from collection.segment import Samples
 from collection.web.recordings.models import Recording, Segment
 
@@ -31,17 +32,20 @@ def kept_path(recording: Recording) -> str:
 def decoded(recording: Recording) -> Samples:
     """Return all samples of a recording (n,); raises AudioError for a file that cannot be used."""
     if recording.sound.name == kept_path(recording):
-        with default_storage.open(recording.sound.name) as file:
+        with default_storage.open(kept_path(recording)) as file:
             return audio.decode_flac(file.read())
-    with _on_disk(recording.sound.name) as path:
+    with _on_disk(str(recording.sound.name)) as path:
         return audio.decode(path).samples
 
 
 def keep(recording: Recording, samples: Samples) -> int:
-    """Write what is kept of a recording; return its bytes. What was sent stays until ``forget_sent``."""
+    """Write what is kept of a recording; return its bytes. What was sent stays."""
     name, content = kept_path(recording), audio.encode_flac(samples)
-    default_storage.delete(name)
-    default_storage.save(name, ContentFile(content))
+    try:
+        manifest.atomic_write(Path(default_storage.path(name)), content, mode=0o600)
+    except NotImplementedError:
+        default_storage.delete(name)
+        default_storage.save(name, ContentFile(content))
     return len(content)
 
 
@@ -53,15 +57,15 @@ def stretch(segment: Segment) -> Samples:
 def between(recording: Recording, start: float, end: float) -> Samples:
     """Return the samples (n,) of a recording between two seconds."""
     try:
-        with default_storage.open(recording.sound.name) as file:
-            return audio.decode_flac_part(file, start, end)
+        with default_storage.open(str(recording.sound.name)) as file:
+            return audio.decode_flac_part(cast("BinaryIO", file), start, end)
     except FileNotFoundError:
         raise audio.REASONS["audio_missing_file"]("The sound of a recording is gone from the server.") from None
 
 
 def destroy(recording: Recording) -> None:
     """Destroy every sound of a recording."""
-    for name in {recording.sound.name, kept_path(recording)}:
+    for name in {str(recording.sound.name or ""), kept_path(recording)} - {""}:
         default_storage.delete(name)
 
 

@@ -59,8 +59,13 @@ def unspoken(request: Request, *methods: str) -> HttpResponse | None:
     Asked after the object was found among the user's own: what is somebody else's has no methods.
     """
     if request.method == "OPTIONS":
-        about = {"Tus_Version": VERSION, "Tus_Extension": EXTENSIONS, "Tus_Max_Size": MAX_BYTES}
-        return answer(204, **about, Tus_Checksum_Algorithm=",".join(ALGORITHMS))
+        return answer(
+            204,
+            Tus_Version=VERSION,
+            Tus_Extension=EXTENSIONS,
+            Tus_Max_Size=MAX_BYTES,
+            Tus_Checksum_Algorithm=",".join(ALGORITHMS),
+        )
     if request.method not in methods:
         return HttpResponseNotAllowed([*methods, "OPTIONS"])
     if request.headers.get("Tus-Resumable") != VERSION:

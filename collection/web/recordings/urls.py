@@ -5,6 +5,7 @@ from django.urls import path
 from collection.web.recordings import tus, views
 
 urlpatterns = [
+    path("materiel/", views.equipment, name="equipment"),
     path("seances/<uuid:session_id>/envoyer/", views.send, name="recording-send"),
     path("seances/<uuid:session_id>/envois/", tus.create, name="upload-create"),
     path("seances/<uuid:session_id>/envois/<uuid:upload_id>/", tus.upload, name="upload"),

@@ -22,6 +22,7 @@ from collection.web.classes.models import Learner, ReadingSession, SessionKind
 from collection.web.consents.answers import with_answers
 from collection.web.recordings import review, sounds, uploads, wave
 from collection.web.recordings.admission import ENDINGS, MAX_BYTES, RefusedUploadError, admit
+from collection.web.recordings.equipment import indicator
 from collection.web.recordings.forms import DEVICES, WHOLE_CLASS, SegmentForm, SendForm, whose
 from collection.web.recordings.models import Fate, Recording, RecordingQuerySet, Segment, State
 from collection.web.recordings.permission import hearable, refusal
@@ -134,7 +135,8 @@ def recording_detail(request: Request, recording_id: str) -> HttpResponse:
     learners = with_answers(Learner.objects.filter(school_class=recording.session.school_class))
     segments = list(recording.segments.prefetch_related(Prefetch("learner", queryset=learners)))
     teaches = request.user.role == Role.TEACHER
-    texts = {turn.position: turn.text for turn in recording.session.turns.all()}
+    turns = list(recording.session.turns.all())
+    texts = {turn.position: turn.text for turn in turns}
     permitted: dict[object, bool] = {None: False}
     rows = []
     for number, segment in enumerate(segments, start=1):
@@ -146,6 +148,7 @@ def recording_detail(request: Request, recording_id: str) -> HttpResponse:
         "recording": recording,
         "session": recording.session,
         "rows": rows,
+        "turns": turns,
         "wave": wave.draw(recording, segments),
         "counts": [(fate, sum(segment.fate == fate for segment in segments)) for fate in Fate],
         "flagged": any(segment.fate == Fate.FLAGGED for segment in segments),
@@ -197,7 +200,9 @@ def segment_decide(request: Request, segment_id: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     if request.POST.get("fate") in (Fate.KEPT, Fate.DROPPED):
-        reason = review.decide(request.user, segment, Fate(request.POST["fate"]))
+        turns = {str(turn.position): turn for turn in segment.recording.session.turns.all()}
+        turn = turns.get(request.POST.get("position", ""))
+        reason = review.decide(request.user, segment, Fate(request.POST["fate"]), turn)
         if reason is not None:
             messages.error(request, _("Cet extrait ne peut pas être gardé. %(why)s") % {"why": in_words(reason)})
     where = reverse("recording-detail", kwargs={"recording_id": segment.recording_id})
@@ -264,3 +269,11 @@ def recorder(request: Request, session_id: str) -> HttpResponse:
         "whole_class": session.kind == SessionKind.CLASS,
     }
     return render(request, "recordings/recorder.html", context)
+
+
+@allowed(*READERS)
+def equipment(request: Request) -> HttpResponse:
+    """Show how well microphones were set up, by school."""
+    return render(
+        request, "recordings/equipment.html", {"schools": indicator(Recording.objects.for_user(request.user))}
+    )

@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "school-list": {"head", "foreign head", "steward"},
     "recording-send": {"teacher"},
     "recorder": {"teacher"},
+    "equipment": SIGNED_IN - {"evaluator"},
     "upload-create": {"teacher"},
     "upload": {"teacher"},
     "session-recordings": STAFF,

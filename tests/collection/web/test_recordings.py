@@ -26,12 +26,14 @@ from collection.web.audit.models import Entry
 from collection.web.classes.models import Learner, SessionKind, Turn
 from collection.web.consents import erasing
 from collection.web.consents.models import WithdrawalState
-from collection.web.recordings import hearing, sounds, vault
+from collection.web.recordings import hearing, review, sounds, vault
+from collection.web.recordings.equipment import indicator
 from collection.web.recordings.export import export
+from collection.web.recordings.forgetting import Forgotten, forget_voice
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
 from collection.web.recordings.requeue import requeue
 from collection.web.recordings.tasks import BUSY, HEARD, SETTLED, listen, lock_of
-from tests.collection.web.sounding import PAUSE, TEXTS, alone, paused, reading, send, spoken, wav, work
+from tests.collection.web.sounding import PAUSE, TEXTS, alone, begin, paused, reading, send, spoken, wav, work
 from tests.collection.web.test_upload import withdrawn
 from tests.collection.web.world import consented
 from tests.factories import RATE, encoded, muxed, noise, silence
@@ -279,6 +281,14 @@ def test_flagged_segments_are_kept_or_dropped(client, ours):
     first, second, _ = recording.segments.all()
     decide = reverse("segment-decide", kwargs={"segment_id": first.pk})
     assert "ne peut pas être gardé" in client.post(decide, {"fate": "kept"}, follow=True).content.decode()
+    client.post(decide, {"fate": "kept", "position": "9"})
+    first.refresh_from_db()
+    assert first.fate == Fate.FLAGGED
+    client.post(decide, {"fate": "kept", "position": "1"})
+    first.refresh_from_db()
+    assert (first.fate, first.text) == (Fate.KEPT, "The cat sat on the mat.")
+    first.fate = Fate.FLAGGED
+    first.save()
     Segment.objects.filter(pk__in=[first.pk, second.pk]).update(position=0, text="Good morning.")
     client.post(reverse("segment-decide", kwargs={"segment_id": second.pk}), {"fate": "dropped"})
     page = client.post(reverse("recording-keep", kwargs={"recording_id": recording.pk}), follow=True).content.decode()
@@ -305,10 +315,10 @@ def test_pages_say_what_came_of_it_in_words(client, ours, everyone, signed_in):
     page = client.get(reverse("recording-detail", kwargs={"recording_id": recording.pk})).content.decode()
     assert "Moins de lectures que de textes" in page
     assert "ABADIE Inès" in page
-    assert page.count("<audio") == 1
+    assert page.count("data-play") == 1
     assert 'class="wave-box wave-box--flagged"' in page
     by_head = signed_in(ours.head).get(reverse("recording-detail", kwargs={"recording_id": recording.pk}))
-    assert "<audio" not in by_head.content.decode()
+    assert "data-play" not in by_head.content.decode()
     progress = client.get(reverse("session-progress", kwargs={"session_id": ours.session.pk})).json()
     assert progress["pending"] is False
     assert progress["recordings"][0]["flagged"] == 1
@@ -326,6 +336,34 @@ def test_a_first_name_with_a_script_in_it_is_shown_as_text(client, ours):
         page = client.get(reverse(name, kwargs={key: recording.pk if key == "recording_id" else ours.session.pk}))
         assert "<script>alert" not in page.content.decode()
         assert "&lt;script&gt;alert" in page.content.decode()
+
+
+def test_microphone_checks_tell_of_the_equipment_of_a_school(client, ours, everyone, signed_in):
+    for verdict, level in (("good", -20.0), ("good", -30.0), ("too_far", -45.5)):
+        told = f'{{"level_dbfs": {level}, "noise_dbfs": -60, "verdict": "{verdict}"}}'
+        sound = encoded(noise(1.0, seed=int(-level)))
+        assert send(client, ours.session, ours.agreeing, sound, position="0", microphone=told).status_code == 204
+    (school,) = indicator(Recording.objects.for_user(ours.head))
+    assert (school.school, school.checked, school.good, school.level) == (ours.school.name, 3, 67, -30.0)
+    assert school.verdicts == {"good": 2, "too_far": 1, "too_loud": 0, "noisy_room": 0}
+    page = signed_in(everyone.theirs.head).get(reverse("equipment")).content.decode()
+    assert ours.school.name not in page
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "no json",
+        "[]",
+        '{"level_dbfs": 1}',
+        '{"level_dbfs": NaN, "noise_dbfs": 0, "verdict": "good"}',
+        '{"level_dbfs": -1e9, "noise_dbfs": 0, "verdict": "good"}',
+        '{"level_dbfs": -20, "noise_dbfs": -60, "verdict": "<script>"}',
+        '{"level_dbfs": -20, "noise_dbfs": -60, "verdict": ["good"]}',
+    ],
+)
+def test_a_made_up_microphone_check_is_refused(client, ours, told):
+    assert send(client, ours.session, ours.agreeing, wav(1), position="0", microphone=told).status_code == 400
 
 
 @pytest.fixture
@@ -488,3 +526,27 @@ def test_the_vault_builds_a_release(client, ours, settings, tmp_path):
     assert sorted(row["text"] for row in rows) == ["Good morning."] * 3 + ["The cat sat on the mat."] * 3
     kept = sorted(round(one.end * 16_000) - round(one.start * 16_000) for one in Segment.objects.all())
     assert sorted(round(row["duration"] * 16_000) for row in rows) == kept
+
+
+def test_a_voice_that_may_be_held_no_longer_is_destroyed_everywhere(client, ours, classroom, settings):
+    heard(client, classroom, ours.agreeing, alone())
+    samples = paused([np.concatenate([spoken("see the cat", 0, 0.1), silence(1.0)]), spoken(TEXTS[2], 1)])
+    recording = heard(client, classroom, None, encoded(samples))
+    segment = recording.segments.get(learner=ours.agreeing)
+    review.decide(ours.teacher, segment, Fate.KEPT)
+    assert export().segments == 1
+    begin(client, classroom, ours.agreeing, 1000)
+    withdrawn(ours.agreeing)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(1, 1, 1, True)
+    assert list((settings.VAULT / "audio").glob("*.flac")) == []
+    assert vault.voiceprint(ours.agreeing) is None
+    assert list(Recording.objects.values_list("pk", flat=True)) == [recording.pk]
+    recording.refresh_from_db()
+    kept = sounds.decoded(recording)
+    first, last = round(segment.start * RATE), round(segment.end * RATE)
+    assert not kept[first:last].any()
+    assert kept[last + RATE :] == pytest.approx(samples[last + RATE :], abs=1e-4)
+    segment.refresh_from_db()
+    assert (segment.learner, segment.fate) == (None, Fate.DROPPED)
+    assert forget_voice("guardian", ours.agreeing) == Forgotten(0, 0, 0, False)
+    assert Entry.objects.filter(action="voice.forget").count() == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from collection.web.recordings.models import Fate, Recording, State
 from tests.collection.web.browsing import CHROMIUM, sign_in, too_wide, violations
@@ -18,10 +18,24 @@ from tests.factories import encoded, noise
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def big() -> bytes:
     """Return a sound of more than one chunk."""
     return encoded(noise(300.0, rms=0.01))
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Open an empty window in which requests may fail: lines are cut here. A script that fails still fails the test."""
+    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    context.close()
+    assert problems == []
 
 
 @pytest.fixture
@@ -37,6 +51,12 @@ def chosen(page: Page, *files: tuple[str, bytes]) -> None:
     page.locator("#files").set_input_files(
         [{"name": name, "mimeType": "audio/wav", "buffer": data} for name, data in files]
     )
+
+
+def shot(page: Page, name: str) -> None:
+    """Renew a picture of the documentation, when asked: ``PORTAL_SCREENS=1 python -m pytest …``."""
+    if os.environ.get("PORTAL_SCREENS"):
+        page.screenshot(path=ROOT / "docs" / "screens" / f"{name}.png", full_page=True)
 
 
 def arrived(data: bytes) -> Recording:
@@ -56,6 +76,7 @@ def test_a_file_is_sent_heard_and_shown(everyone, sending, live_server):
     page.get_by_role("button", name="Tout envoyer").click()
     expect(mine).to_contain_text("Arrivé en entier", timeout=30_000)
     assert violations(page) == []
+    shot(page, "send")
     recording = arrived(sound)
     assert (recording.learner, recording.device) == (everyone.ours.agreeing, "phone")
     page.goto(live_server.url + reverse("session-recordings", kwargs={"session_id": everyone.ours.session.pk}))
@@ -68,8 +89,9 @@ def test_a_file_is_sent_heard_and_shown(everyone, sending, live_server):
     row.locator("a").click()
     expect(page.locator(".wave-box--kept")).to_have_count(2)
     with page.expect_response(lambda answer: "/son/" in answer.url) as played:
-        page.locator("audio").first.evaluate("audio => audio.play()")
+        page.get_by_role("button", name="Écouter 1").press("Enter")
     assert played.value.status in (200, 206)
+    shot(page, "recording")
     assert violations(page) == []
 
 
@@ -97,11 +119,12 @@ def test_a_cut_line_loses_nothing(everyone, sending):
     # The first chunk was not sent twice.
     assert patches[0] == "0"
     assert all(offset == str(8 * 2**20) for offset in patches[1:])
-    page.evaluate("console.clear()")
 
 
-def test_a_reload_goes_on_where_it_was(everyone, sending):
+def test_a_reload_goes_on_where_it_was(everyone, sending, tmp_path):
     page, sound = sending, big()
+    file = tmp_path / "Abadie.wav"
+    file.write_bytes(sound)
     patches = []
 
     def first_only(route: Route) -> None:
@@ -113,12 +136,15 @@ def test_a_reload_goes_on_where_it_was(everyone, sending):
     page.route(
         "**/envois/*/", lambda route: first_only(route) if route.request.method == "PATCH" else route.continue_()
     )
-    chosen(page, ("Abadie.wav", sound))
+    page.locator("#files").set_input_files(file)
     page.get_by_role("button", name="Tout envoyer").click()
-    page.wait_for_function("document.querySelector('.portal-file progress').value >= 80", timeout=60_000)
+    for _ in range(600):
+        if len(patches) == 2:
+            break
+        page.wait_for_timeout(100)
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
-    chosen(page, ("Abadie.wav", sound))
+    page.locator("#files").set_input_files(file)
     page.get_by_role("button", name="Tout envoyer").click()
     expect(page.locator(".portal-file")).to_contain_text("Arrivé en entier", timeout=60_000)
     arrived(sound)
@@ -159,27 +185,23 @@ def test_files_are_dropped_onto_the_page(everyone, sending):
 
 
 @pytest.fixture
-def speaking(tmp_path: Path, live_server) -> Iterator[Page]:
+def speaking(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
     """Open a browser whose microphone hears one reading again and again."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
     heard = tmp_path / "microphone.wav"
     # Long quiet, so that the check of the microphone and the automatic stop both find some.
     heard.write_bytes(encoded(paused([spoken(TEXTS[1]), 0 * noise(1.5)])))
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={heard}",
-            ],
-        )
-        context = browser.new_context(locale="fr-FR", reduced_motion="reduce", permissions=["microphone"])
-        yield context.new_page()
-        browser.close()
+    browser = chromium.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={heard}",
+        ],
+    )
+    context = browser.new_context(locale="fr-FR", reduced_motion="reduce", permissions=["microphone"])
+    yield context.new_page()
+    browser.close()
 
 
 def test_a_learner_is_recorded_at_the_computer_without_a_line(everyone, speaking, live_server):
@@ -197,6 +219,7 @@ def test_a_learner_is_recorded_at_the_computer_without_a_line(everyone, speaking
         # It stops by itself, and the focus is on "Texte suivant".
         expect(page.locator("#next")).to_be_focused(timeout=40_000)
         assert violations(page) == []
+        shot(page, "recorder")
         page.keyboard.press("Enter")
     expect(page.locator("#sent")).to_contain_text("gardées sur cet ordinateur", timeout=10_000)
     assert Recording.objects.count() == 0

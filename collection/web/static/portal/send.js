@@ -48,7 +48,7 @@ function add(file) {
   item.querySelector(".portal-file__name").textContent = file.name;
   row.select.id = id;
   item.querySelector("label").htmlFor = id;
-  item.querySelector("label").append(` (${file.name})`);
+  item.querySelector("label span").textContent = ` ${file.name}`;
   row.bar.setAttribute("aria-label", file.name);
   const remove = item.querySelector("button");
   remove.setAttribute("aria-label", `${remove.textContent} ${file.name}`);
@@ -104,6 +104,7 @@ async function start(row) {
     },
     onSuccess: () => {
       row.state = "done";
+      row.item.querySelector("button").remove();
       show(row, say.arrived, 100);
       next();
     },
