@@ -19,6 +19,7 @@ from collection.schema import SAMPLE_RATE
 from collection.web.accounts.models import User
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
+from collection.web.consents.answers import pipeline_id
 from collection.web.recordings import export, review, sounds, uploads, vault
 from collection.web.recordings.models import Fate, Recording, Segment, UploadState
 
@@ -47,7 +48,9 @@ def forget_voice(actor: User | str, learner: Learner) -> Forgotten:
     for recording in {segment.recording_id: segment.recording for segment in elsewhere}.values():
         _silence(recording, [segment for segment in elsewhere if segment.recording_id == recording.pk])
     export.forget(Segment.objects.filter(learner=learner))
-    erased = Path(settings.KEY_FILE).exists() and voiceprints.erase(Path(settings.VAULT), vault.key(), str(learner.pk))
+    erased = Path(settings.KEY_FILE).exists() and voiceprints.erase(
+        Path(settings.VAULT), vault.key(), pipeline_id(learner)
+    )
     with transaction.atomic():
         Segment.objects.filter(learner=learner).update(
             learner=None, fate=Fate.DROPPED, reasons=["withdrawn"], quality={}, reviewed_by=None, reviewed_at=None
