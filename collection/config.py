@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from collection.audio import AudioLimits
-from collection.class_recording import ClassConfig
+from collection.classes.class_recording import ClassConfig
 from collection.consent import ConsentPolicy
 from collection.documents.policy import USAGE
 from collection.documents.record import Publisher

@@ -30,7 +30,7 @@ class ReleaseError(ParlureError):
 
 
 class AudioError(ParlureError):
-    """A sound file cannot be used; subclasses in ``collection.sound_errors`` name each cause."""
+    """A sound file cannot be used; subclasses in ``collection.sound.refusals`` name each cause."""
 
     reason: ClassVar[str] = "audio_unusable"
     """The word under which build reports count this cause."""

@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from collection import manifest, sound_paths
+from collection import manifest
 from collection.errors import IntakeError
 from collection.schema import Phone, Rating, Scores, Split, Word
+from collection.sound import paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +109,12 @@ RECORDINGS = "recordings.jsonl"
 """File name of the list of recordings inside an intake folder."""
 RATINGS = "ratings.jsonl"
 """File name of the experts' ratings inside an intake folder."""
-_FILES = {
-    "roster": ROSTER,
-    "recordings": RECORDINGS,
-    "ratings": RATINGS,
-    "about": "intake.json",
-}
+_FILES = {"roster": ROSTER, "recordings": RECORDINGS, "ratings": RATINGS, "about": "intake.json"}
 REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
+VOICEPRINTS = "voiceprints"
+"""Folder of the voiceprints inside an intake folder."""
+_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS)
 CLASS = "*"
 """``learner_id`` of a recording in which a whole class is heard."""
 DEFAULT_SOURCE = "collected"
@@ -136,15 +135,17 @@ def read_intake(folder: Path) -> Intake:
             f"no intake folder at {folder}: give a folder that holds {_FILES['roster']} and {_FILES['recordings']}."
         )
     learners = _unique(_read(folder, "roster", Learner), lambda learner: learner.learner_id, "roster", "learner_id")
+    if CLASS in learners:
+        raise IntakeError(f'{_FILES["roster"]}: "{CLASS}" stands for a whole class; give that learner another id.')
     recordings = tuple(
-        replace(recording, path=sound_paths.inside(folder, recording.path, _where("recordings", number)))
+        replace(recording, path=paths.inside(folder, recording.path, _where("recordings", number), _OURS))
         for number, recording in _read(folder, "recordings", Recording)
     )
     numbered = list(enumerate(recordings, start=1))
     known = _unique(numbered, lambda recording: recording.recording_id, "recordings", "recording_id")
     for number, recording in numbered:
         _check_recording(recording, learners, _where("recordings", number))
-    sound_paths.check_distinct((_where("recordings", number), recording.path) for number, recording in numbered)
+    paths.check_distinct((_where("recordings", number), recording.path) for number, recording in numbered)
     annotations: dict[tuple[str, int], Annotation] = {}
     if (folder / _FILES["ratings"]).exists():
         lines = list(_read(folder, "ratings", Annotation))

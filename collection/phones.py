@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from collection import english, gruut_words
 from collection.errors import ParlureError
 from collection.manifest import fingerprint
-from collection.words import words as _words
+from collection.pronunciation import english, gruut_words
+from collection.pronunciation.words import words as _words
 
 
 class PhoneError(ParlureError):
@@ -112,7 +112,7 @@ def inventory(language: str = "en-US") -> Inventory:
 
 
 def normalise(text: str, language: str = "en-US") -> list[str]:
-    """Return the words of a text as read aloud: lower case, numbers spelled; the rules are in ``collection.words``."""
+    """Return the words of a text as read aloud: lower case, numbers spelled (``collection.pronunciation.words``)."""
     return _words(text, primary_subtag(language))
 
 
@@ -133,8 +133,8 @@ class Lexicon:
     """Accepted pronunciations of the words of one language.
 
     English: all variants of the CMU dictionary without stress marks, then British, weak and syllabic forms
-    (``collection.english``); words it lacks come from gruut. French, German and Spanish: all variants of gruut's
-    lexicon, then its letter-to-sound model. Making one is cheap: data load at first use.
+    (``collection.pronunciation.english``); words it lacks come from gruut. French, German and Spanish: all variants of
+    gruut's lexicon, then its letter-to-sound model. Making one is cheap: data load at first use.
     """
 
     def __init__(self, language: str = "en-US") -> None:

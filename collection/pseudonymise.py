@@ -1,7 +1,7 @@
 """Keyed pseudonyms, generalised demographics and k-anonymity: pure functions between the roster and a release.
 
 Pseudonymised is not anonymous: who holds the key can go back, and a voice identifies its speaker whatever its label.
-docs/adr/0002-pseudonyms.md gives the reason for each choice; ``collection.columns`` declares every column.
+docs/adr/0002-pseudonyms.md gives the reason for each choice; ``collection.pseudonyms.columns`` declares every column.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 
-from collection.columns import Column, Fate, check_columns, declaration
 from collection.consent import age_on
 from collection.errors import ConfigError
 from collection.intake import Learner
 from collection.keys import Key
+from collection.pseudonyms.columns import Column, Fate, check_columns, declaration
 from collection.schema import Speaker
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Personal data in what learners read: found in the text, replaced there, and silenced in the sound.
 
-Names come from the roster (``collection.known_names``), from words that announce them (``collection.name_words``) and,
-in French, from a model (``collection.person_entities``); what a person can be reached or traced by from rules
-(``collection.contact_details``). What cannot be found in the sound is not released: see ``redact_reading``.
+``collection.redaction`` does the finding. Names come from the roster (``known_names``), from words that announce them
+(``name_words``) and, in French, from a model (``person_entities``); what a person can be reached or traced by from
+rules (``contact_details``). What cannot be found in the sound is not released: see ``redact_reading``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from collection import contact_details, listening, name_words, person_entities, phones
+from collection import phones
 from collection.errors import ConfigError
-from collection.known_names import KnownNames, has_case, plain
-from collection.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
+from collection.hearing import listening
+from collection.redaction import contact_details, name_words, person_entities
+from collection.redaction.forgotten_names import ForgottenNames
+from collection.redaction.known_names import KnownNames, has_case, plain
+from collection.redaction.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
 from collection.schema import SAMPLE_RATE, Phone, Rating, Seconds, Word
 
 Samples = NDArray[np.float32]
@@ -54,7 +57,8 @@ class Redactor:
 
     ``language`` is a BCP 47 tag; ``names`` are those of a roster, each first and last name in one string, ``schools``
     are found as a whole only. A roster name that is also a word ("Rose", "Will") counts as the name on evidence: a
-    capital inside a sentence, no article before it, a title, the other half of the name.
+    capital inside a sentence, no article before it, a title, the other half of the name. ``forgotten`` are the names of
+    learners who withdrew.
     Raises ``PhoneError`` for a language without an inventory and ``ConfigError`` when a library is not installed.
     """
 
@@ -64,12 +68,13 @@ class Redactor:
         names: Iterable[str] = (),
         schools: Iterable[str] = (),
         config: RedactionConfig | None = None,
+        forgotten: ForgottenNames | None = None,
     ) -> None:
         settings = config or RedactionConfig()
         check_installed((language,), settings)
         self._primary = phones.primary_subtag(language)
         self._entities = settings.entities
-        self._known = KnownNames(self._primary, tuple(names), tuple(schools), settings.similarity)
+        self._known = KnownNames(self._primary, tuple(names), tuple(schools), settings.similarity, forgotten)
 
     def find(self, text: str) -> tuple[Span, ...]:
         """Return the personal data in a text, in order and apart."""

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from collection import manifest, withdrawn
+from collection import manifest
 from collection.errors import ReleaseError
 from collection.schema import FEATURES, SCHEMA_VERSION, Split
+from collection.withdrawal import withdrawn
 
 KIND = "parlure-release"
 ROWS_PER_GROUP = 64

@@ -4,7 +4,7 @@
     python -m collection.simulate out=runs/class learners=24 prompts=12 seed=3
 
 Writes ``OUT/intake/`` (roster, recordings, ratings, consents, audio in several formats, some of it unusable),
-``OUT/truth.jsonl`` (``collection.truth``) and ``OUT/manifest.json`` last. The learners do not exist.
+``OUT/truth.jsonl`` (``collection.synthetic.truth``) and ``OUT/manifest.json`` last. The learners do not exist.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from collection.cli import console, progress, run_verb
 from collection.consent import write_register
 from collection.errors import ConfigError, IntakeError
 from collection.intake import REGISTER, Annotation, Intake, Recording, write_intake
-from collection.misreading import SaidPhone, misread, score
 from collection.phones import Lexicon, normalise
-from collection.pupils import Fate, Pupil, make_class
 from collection.schema import Phone
-from collection.sentences import SENTENCES
-from collection.sound_files import WORK_RATE, Fault, FileFormat, write, write_bad
-from collection.truth import TRUTH, Reading, Truth, read_truth, write_truth
-from collection.voices import Speech, Synthesiser
+from collection.synthetic.misreading import SaidPhone, misread, score
+from collection.synthetic.pupils import Fate, Pupil, make_class
+from collection.synthetic.sentences import SENTENCES
+from collection.synthetic.sound_files import WORK_RATE, Fault, FileFormat, write, write_bad
+from collection.synthetic.truth import TRUTH, Reading, Truth, read_truth, write_truth
+from collection.synthetic.voices import Speech, Synthesiser
 
 LANGUAGE = "en-US"
 INTAKE = "intake"

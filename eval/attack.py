@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from collection.audio import decode_flac
-from collection.privacy_figures import ATTACKERS
+from collection.classes.voice_encoder import embed_many
+from collection.documents.privacy_figures import ATTACKERS
 from collection.schema import Phone
 from collection.voice import Samples, VoiceConfig, speaker_seed, transform
-from collection.voice_encoder import embed_many
 from eval import bootstrap, verification
 from eval.bootstrap import BootstrapConfig
 from eval.disguise_cost import Pair, pair

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collection.class_recording import Heard
-from collection.class_session import Session, Spoken, seconds_within
+from collection.classes.class_recording import Heard
 from collection.schema import SAMPLE_RATE
+from collection.synthetic.class_session import Session, Spoken, seconds_within
 
 DRAWS = 1000
 """Times that sessions are drawn anew for an interval."""

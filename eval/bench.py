@@ -26,10 +26,11 @@ import torch
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import audio, cli, keys, quality, sandbox
+from collection import audio, cli, keys, quality
 from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
 from collection.segment import SegmentConfig, Segmenter, cut
+from collection.sound import sandbox
 from eval import gop_bench, latency, scaling
 from eval.errors import BenchError
 

@@ -18,9 +18,10 @@ from typing import Any
 from omegaconf import MISSING
 from rich.markdown import Markdown
 
-from collection import manifest, privacy_figures
+from collection import manifest
 from collection.cli import console, existing, progress, run_verb
 from collection.consent import asked_on
+from collection.documents import privacy_figures
 from collection.release import Release, read_release
 from collection.schema import Split
 from collection.voice import Tier, Transform, VoiceConfig, check

@@ -14,7 +14,7 @@ import pytest
 
 from collection import manifest
 from collection.audio import decode, decode_flac, encode_flac
-from collection.truth import Truth, read_truth
+from collection.synthetic.truth import Truth, read_truth
 
 ROOT = Path(__file__).resolve().parents[1]
 REFUSED = ("guardian_refused", "learner_refused")

@@ -20,15 +20,16 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from collection import manifest, tombstones
+from collection import manifest
 from collection.build import build
 from collection.config import BuildConfig, Fractions
 from collection.intake import REGISTER, read_intake, write_intake
 from collection.keys import read_key
-from collection.naming import naming
+from collection.pseudonyms.naming import naming
 from collection.register import write_register
 from collection.release import read_release
 from collection.withdraw import WithdrawConfig, withdraw
+from collection.withdrawal import tombstones
 from tests.factories import noise
 from tests.intakes import ON, Class, consent, make_class
 from tests.training.models import extractor, phone_model, tiny_wave

@@ -20,8 +20,9 @@ import torch
 from omegaconf import MISSING
 from safetensors.torch import save_file
 
-from collection import cli, manifest, withdrawn
-from collection.past_releases import LINEAGE
+from collection import cli, manifest
+from collection.withdrawal import withdrawn
+from collection.withdrawal.past_releases import LINEAGE
 from training import lineage
 from training.errors import ModelError
 from training.features import FILTERS, Features

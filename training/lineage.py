@@ -22,10 +22,11 @@ from pathlib import Path
 from omegaconf import MISSING
 from rich.table import Table
 
-from collection import cli, manifest, withdrawn
+from collection import cli, manifest
 from collection.consent import today
-from collection.past_releases import LINEAGE as NAME
 from collection.release import Release
+from collection.withdrawal import withdrawn
+from collection.withdrawal.past_releases import LINEAGE as NAME
 from training.errors import ModelError
 
 RUN = "run.json"

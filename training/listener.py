@@ -1,4 +1,4 @@
-"""What a trained phone model hears in a recording: a listener for ``collection.listening``."""
+"""What a trained phone model hears in a recording: a listener for ``collection.hearing.listening``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from collection.errors import ConfigError
-from collection.listening import Listener, Posteriors, Samples
+from collection.hearing.listening import Listener, Posteriors, Samples
 from collection.segment import Interval, cut
 from training.assess import Assessor
 from training.posteriors import PosteriorModel

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from collection.english import VOWELS
+from collection.pronunciation.english import VOWELS
 from collection.schema import SAMPLE_RATE, Seconds
 from training.punctuation import Mark
 

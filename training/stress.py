@@ -15,8 +15,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from collection.english import VOWELS
 from collection.phones import Lexicon
+from collection.pronunciation.english import VOWELS
 from collection.schema import Seconds
 from training import pitch
 from training.pauses import FLOOR_DB, Levels, TimedPhone, frame_times

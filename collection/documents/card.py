@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from huggingface_hub import DatasetCardData
 
-from collection.columns import RELEASE
 from collection.documents import wording
 from collection.documents.policy import DELETION, GATE, GATE_FIELDS, PROHIBITIONS, PURPOSES
 from collection.documents.record import ReleaseRecord
+from collection.pseudonyms.columns import RELEASE
 from collection.schema import SCHEMA_VERSION
 
 BODY = """\

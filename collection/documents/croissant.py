@@ -11,11 +11,11 @@ from typing import Any
 
 import datasets
 
-from collection.columns import RELEASE
 from collection.documents import wording
 from collection.documents.jsonld import render
 from collection.documents.policy import PURPOSES
 from collection.documents.record import ReleaseRecord
+from collection.pseudonyms.columns import RELEASE
 from collection.schema import FEATURES, Split
 
 CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collection.columns import INTAKE, RELEASE
 from collection.documents.jsonld import render
 from collection.documents.record import ReleaseRecord
+from collection.pseudonyms.columns import INTAKE, RELEASE
 from collection.voice import Tier
 
 INTAKE_SIDE = "the school and whoever runs the build"

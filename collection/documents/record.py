@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from collection import privacy_figures
+from collection.documents import privacy_figures
 from collection.intake import Licence
 from collection.pseudonymise import QUASI_IDENTIFIERS
 from collection.schema import ConsentGrant, Purpose, Speaker, Split

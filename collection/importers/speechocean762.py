@@ -16,10 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from collection import sound_paths
 from collection.errors import IntakeError
 from collection.intake import REGISTER, ROSTER, Annotation, Intake, Learner, Licence, Recording
 from collection.schema import Phone, Purpose, Rating, Scores, Split, Word, WordScores
+from collection.sound import paths
 
 SOURCE = "speechocean762"
 LANGUAGE = "en-US"
@@ -56,7 +56,7 @@ def read(folder: Path) -> Intake:
     for half, split in halves:
         learners.update(_learners(half))
         recordings += _recordings(folder, half, split, learners)
-    sound_paths.check_distinct((f"utterance {one.recording_id}", one.path) for one in recordings)
+    paths.check_distinct((f"utterance {one.recording_id}", one.path) for one in recordings)
     _refuse_intakes({above for one in recordings for above in one.path.parents if above.is_relative_to(root)})
     annotations = {
         (recording.recording_id, 0): _annotation(recording, scores[recording.recording_id], details)
@@ -103,7 +103,7 @@ def _recordings(folder: Path, half: Path, split: Split | None, learners: dict[st
             recording_id=utterance,
             learner_id=speaker,
             session_id=speaker,
-            path=sound_paths.inside(folder, Path(path), f"utterance {utterance} of {half.name}/wav.scp"),
+            path=paths.inside(folder, Path(path), f"utterance {utterance} of {half.name}/wav.scp"),
             recorded_on=None,
             language=LANGUAGE,
             prompts=(texts[utterance],),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from collection.listening import Listener, Posteriors, spell
+from collection.hearing.listening import Listener, Posteriors, spell
 from collection.phones import ARPABET
 from collection.segment import Interval, cut
 

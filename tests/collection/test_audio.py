@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import pickle
@@ -19,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collection import sandbox
-from collection.audio import AudioLimits, Sound, decode, decode_flac, encode_flac
+from collection import audio
+from collection.audio import AudioLimits, Sound, decode, decode_flac, decode_flac_part, encode_flac
 from collection.errors import AudioError, ParlureError
-from collection.sound_errors import REASONS, CorruptError, SoundError
+from collection.sound import sandbox
+from collection.sound.refusals import REASONS, CorruptError, SoundError
 from tests.factories import ACCENTED_NAME, RATE, clipped, encoded, muxed, noise, pcm16, silence, tone, wav
 
 TONE = tone()
@@ -312,7 +314,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 
 def test_the_decoder_imports_little_and_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing = "import sys, collection.decoder; print(*sys.modules)"
+    listing = "import sys, collection.sound.decoder; print(*sys.modules)"
     command = [sys.executable, "-c", listing]
     modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert not modules & {"torch", "datasets", "hydra", "pandas", "pyarrow", "collection.schema", "collection.audio"}
@@ -325,7 +327,7 @@ def test_the_decoder_imports_little_and_knows_no_secret(tmp_path: Path, monkeypa
 
 def test_nothing_new_can_be_opened_while_decoding() -> None:
     script = (
-        "import socket, collection.decoder as d\n"
+        "import socket, collection.sound.decoder as d\n"
         "d._confine({'memory_mib': 64, 'cpu_seconds': 5})\n"
         "for attempt in (lambda: open('/etc/passwd'), socket.socket, lambda: open('/dev/null', 'w')):\n"
         "    try: attempt()\n"
@@ -449,3 +451,26 @@ def test_real_recordings_decode(shared: Path) -> None:
         sound = decode(path)
         assert (sound.container, sound.codec, sound.original_rate) == ("ogg", "opus", RATE)
         assert 0.5 < sound.duration < 30
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0.0, 1.0), (0.25, 0.5), (0.9, 7.0), (-1.0, 0.1), (0.5, 0.5), (3.0, 4.0), (0.6, 0.2)]
+)
+def test_a_part_of_a_flac_is_that_part_of_its_samples(start: float, end: float) -> None:
+    data = encode_flac(noise(1.0, rms=0.1))
+    whole = decode_flac(data)
+    first, last = max(0, round(start * 16_000)), max(0, round(end * 16_000))
+    assert np.array_equal(decode_flac_part(io.BytesIO(data), start, end), whole[first:last])
+
+
+def test_a_part_of_anything_else_is_refused() -> None:
+    for data in (b"", b"fLaC and no more", encoded(tone(1.0)), encoded(tone(1.0), "FLAC", rate=8_000)):
+        with pytest.raises(CorruptError):
+            decode_flac_part(io.BytesIO(data), 0.0, 0.5)
+
+
+def test_a_long_sound_is_encoded_in_parts_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = noise(1.0, rms=0.4)
+    whole = encode_flac(sound)
+    monkeypatch.setattr(audio, "_PART", 1000)
+    assert encode_flac(sound) == whole

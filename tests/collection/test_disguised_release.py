@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from collection import privacy_figures, work
 from collection.audio import AudioLimits
 from collection.build import build
+from collection.building import work
+from collection.building.pipeline import Context, Task, process
 from collection.config import BuildConfig
+from collection.documents import privacy_figures
 from collection.errors import ConfigError, ReleaseError
 from collection.intake import Recording
 from collection.keys import Key
-from collection.naming import naming
-from collection.pipeline import Context, Task, process
 from collection.prompts import MatchConfig
+from collection.pseudonyms.naming import naming
 from collection.quality import QualityPolicy
 from collection.release import read_release
 from collection.schema import ConsentGrant, Purpose, Split, Utterance

@@ -20,10 +20,10 @@ from rdflib import DCAT, DCTERMS, RDF, XSD, Literal, Namespace, URIRef
 from collection import documents
 from collection.audio import decode_flac
 from collection.build import build
-from collection.columns import INTAKE, RELEASE
 from collection.documents import card, consents, croissant, data_map, odrl
 from collection.documents.record import NOT_SHOWN, Publisher, ReleaseRecord, gather
 from collection.intake import Licence
+from collection.pseudonyms.columns import INTAKE, RELEASE
 from collection.register import Role, write_register
 from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Split

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collection import english, gruut_words
 from collection.phones import (
     ARPABET,
     IPA_TO_ARPABET,
@@ -22,6 +21,7 @@ from collection.phones import (
     normalise,
     transcribe,
 )
+from collection.pronunciation import english, gruut_words
 
 LANGUAGES = ("en-US", "fr-FR", "de-DE", "es-ES")
 

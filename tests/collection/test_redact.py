@@ -11,8 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collection.errors import ConfigError
-from collection.known_names import has_case, plain, tokens
-from collection.personal_data import Evidence, Kind, Span, merge, redact_text
 from collection.redact import (
     FADE,
     MARGIN,
@@ -23,9 +21,11 @@ from collection.redact import (
     redact_reading,
     silence_words,
 )
+from collection.redaction.known_names import has_case, plain, tokens
+from collection.redaction.personal_data import Evidence, Kind, Span, merge, redact_text
+from collection.redaction.spoken_numbers import dictated
 from collection.schema import Phone, Rating, Scores, Word, WordScores
-from collection.sentences import SENTENCES
-from collection.spoken_numbers import dictated
+from collection.synthetic.sentences import SENTENCES
 from tests.collection.redaction_figures import ROSTER, alarms, count, redactor, sentences
 from tests.factories import tone
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collection import manifest, release, schema
-from collection.assemble import People, settle
 from collection.audio import decode_flac
 from collection.build import build
-from collection.columns import check_columns
+from collection.building.assemble import People, settle
 from collection.errors import ReleaseError
+from collection.pseudonyms.columns import check_columns
 from collection.release import check_schema, plan_shards, read_release
 from collection.schema import FEATURES, SCHEMA_VERSION, ConsentGrant, Speaker, Split
 from tests.collection.test_build import config
@@ -132,7 +132,7 @@ def test_a_column_nobody_declared_stops_the_build(tmp_path: Path, monkeypatch: p
     check_columns(FEATURES)
     more = datasets.Features({**FEATURES, "email": datasets.Value("string")})
     monkeypatch.setattr(schema, "FEATURES", more)
-    monkeypatch.setattr("collection.assemble.FEATURES", more)
+    monkeypatch.setattr("collection.building.assemble.FEATURES", more)
     with pytest.raises(ReleaseError, match="Undeclared columns: email"):
         build(config(make_class(tmp_path, learners=2), tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -16,16 +16,16 @@ import soundfile
 from collection.consent import ConsentPolicy, age_on, decide, read_register
 from collection.errors import ConfigError, IntakeError
 from collection.intake import Intake, read_intake
-from collection.misreading import CONFUSIONS, SaidPhone, misread, score
 from collection.phones import ARPABET, Lexicon, normalise, transcribe
 from collection.prompts import Doubt, match
-from collection.pupils import Fate, make_class
 from collection.schema import Purpose
-from collection.sentences import SENTENCES
 from collection.simulate import SimulateConfig, simulate
-from collection.sound_files import Fault
-from collection.truth import Truth, read_truth
-from collection.voices import MNEMONICS, Synthesiser, Voice, mnemonic
+from collection.synthetic.misreading import CONFUSIONS, SaidPhone, misread, score
+from collection.synthetic.pupils import Fate, make_class
+from collection.synthetic.sentences import SENTENCES
+from collection.synthetic.sound_files import Fault
+from collection.synthetic.truth import Truth, read_truth
+from collection.synthetic.voices import MNEMONICS, Synthesiser, Voice, mnemonic
 
 ON = date(2026, 9, 14)
 CONFIG = SimulateConfig(out="", learners=10, prompts=3, on=ON.isoformat(), seed=5)

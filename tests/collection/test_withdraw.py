@@ -13,21 +13,24 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from collection import ledger, publications, tombstones, voiceprints, withdrawn, work_folder
 from collection.build import build, main
+from collection.classes import voiceprints
+from collection.classes.voiceprints import Voiceprint
 from collection.config import BuildConfig
 from collection.consent import ConsentPolicy, Reason, decide
 from collection.errors import ConfigError, IntakeError, KeyFileError, ParlureError, ReleaseError
 from collection.intake import CLASS, REGISTER, Annotation, read_intake, write_intake
 from collection.keys import create_key, read_key
-from collection.naming import ledger_id, naming
-from collection.publications import Publication, State
+from collection.pseudonyms import ledger
+from collection.pseudonyms.naming import ledger_id, naming
 from collection.register import EventState, Role, read_register, write_register
 from collection.release import read_release
+from collection.releases import publications, work_folder
+from collection.releases.publications import Publication, State
 from collection.schema import Purpose, Scores, Split, Word
-from collection.tombstones import Kind, LedgerError
-from collection.voiceprints import Voiceprint
 from collection.withdraw import Report, WithdrawConfig, withdraw
+from collection.withdrawal import tombstones, withdrawn
+from collection.withdrawal.tombstones import Kind, LedgerError
 from tests.intakes import ON, Class, add_recording, files, make_class
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -155,6 +158,39 @@ def test_a_confirmed_withdrawal_destroys_marks_and_notes(copy: Class) -> None:
     written = tombstones.read_verified(tombstones.beside(copy.key), key)
     assert [entry.kind for entry in written.of(tombstones.subject(key, "class", GONE))] == [Kind.WITHDRAWN, Kind.DONE]
     assert report.head == written.head
+
+
+def named(copy: Class) -> None:
+    """Give the learner who will withdraw a name of their own, and a classmate a sentence that holds it, misspelt."""
+    learners = dict(copy.intake.learners)
+    learners[GONE] = replace(learners[GONE], name="Xanthippe Quillfeather")
+    rated, other, *rest = copy.intake.recordings
+    assert GONE not in (rated.learner_id, other.learner_id)
+    other = replace(other, prompts=("ask Quilfeather please",))
+    copy.intake = replace(copy.intake, learners=learners, recordings=(rated, other, *rest))
+    write_intake(copy.folder, copy.intake)
+
+
+def test_the_name_of_who_withdrew_is_still_taken_out_of_what_others_read(copy: Class) -> None:
+    named(copy)
+    root = copy.folder.parent
+    confirmed(copy)
+    for name, data in files(root).items():
+        assert b"xanthippe" not in data.lower(), name
+        assert b"quillf" not in data.lower(), name
+    facts = build(built(copy, "spring")).release.manifest
+    assert facts["dropped"] == {"personal_data_in_text": 1}
+    assert facts["kept"]["rows"] == 5
+    assert not any(b"quilf" in data.lower() for data in files(root / "spring").values())
+
+
+def test_a_name_that_is_to_be_forgotten_is_not_looked_for(copy: Class) -> None:
+    named(copy)
+    confirmed(copy, forget_name=True)
+    ledger_file = tombstones.read_verified(tombstones.beside(copy.key), read_key(copy.key))
+    assert not any(entry.names for entry in ledger_file.entries)
+    facts = build(built(copy, "spring")).release.manifest
+    assert (facts["dropped"], facts["kept"]["rows"]) == ({}, 6)
 
 
 def test_a_second_run_finds_nothing_to_do(copy: Class) -> None:

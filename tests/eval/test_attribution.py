@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collection.class_recording import Heard
-from collection.class_session import Session, Spoken
+from collection.classes.class_recording import Heard
 from collection.errors import ConfigError
 from collection.keys import create_key
-from collection.naming import naming
+from collection.pseudonyms.naming import naming
 from collection.segment import Interval
+from collection.synthetic.class_session import Session, Spoken
 from eval.attribution import halves, learned_from
 from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
 from training import lineage

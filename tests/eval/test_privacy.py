@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collection import manifest, privacy_figures
+from collection import manifest
+from collection.documents import privacy_figures
 from collection.errors import ConfigError
 from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Split

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from collection import withdrawn
 from collection.release import read_release
 from collection.schema import Split
+from collection.withdrawal import withdrawn
 from eval.predict import _windows, select
 from eval.score import ScoreConfig, fingerprint
 from tests.releases import TONES, tone_rows, write_release

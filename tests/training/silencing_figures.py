@@ -17,11 +17,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from collection import word_times
 from collection.audio import decode_flac
-from collection.list_search import FLOOR, GAIN, best_scores, relative
-from collection.listening import Listener, spell
+from collection.hearing.list_search import FLOOR, GAIN, best_scores, relative
+from collection.hearing.listening import Listener, spell
 from collection.redact import silence_words
+from collection.redaction import word_times
 from collection.release import read_release
 from collection.schema import SAMPLE_RATE, Split
 from collection.segment import Interval

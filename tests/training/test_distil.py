@@ -44,7 +44,7 @@ def test_a_whisper_state_lies_at_its_start_and_a_wav2vec2_state_in_the_middle_of
 
 @given(samples=st.integers(400, 40_000))
 def test_the_small_student_has_the_frames_of_the_real_one(samples: int) -> None:
-    """Three convolutions of 40, 7 and 4 by 20, 4 and 4: 40 + 6 x 20 + 3 x 80 = 400 samples, 320 apart."""
+    """Three convolutions of 80, 5 and 2 by 40, 4 and 2: 80 + 4 x 40 + 160 = 400 samples, 320 apart."""
     assert Timing.of(SMALL) == Timing(first=199.5, step=320)
     assert SMALL.frames(samples) == REAL.frames(samples) == (samples - 400) // 320 + 1
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from collection import manifest, withdrawn
+from collection import manifest
 from collection.phones import ARPABET
 from collection.schema import Split
+from collection.withdrawal import withdrawn
 from tests.releases import tone_rows, write_release
 from tests.training.models import extractor, tiny_wave, whisper_folder
 from training import lineage

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from collection import manifest, withdrawn
+from collection import manifest
 from collection.errors import ReleaseError
 from collection.release import Release, read_release
 from collection.schema import Split
+from collection.withdrawal import withdrawn
 from tests.releases import tone_rows, write_release
 from tests.training.models import extractor, phone_model, tiny_wave
 from training import lineage

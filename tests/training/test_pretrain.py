@@ -16,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from collection import manifest, withdrawn
+from collection import manifest
 from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Split
+from collection.withdrawal import withdrawn
 from tests.releases import tone_rows, utterance, write_release
 from tests.test_configs import composed
 from tests.training.models import extractor, tiny_wave, wave_folder, whisper_folder

@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from collection.phones import Lexicon
-from collection.voices import Synthesiser, Voice
+from collection.synthetic.voices import Synthesiser, Voice
 from tests.factories import noise
 from tests.training.test_pauses import Said, said
 from training.pauses import FLOOR_DB

@@ -1,0 +1,1 @@
+"""What is noted of releases outside of them: names given, where unfinished ones lie, where they went, who has them."""

@@ -1,0 +1,1 @@
+"""Classes, their rosters, reading lists and reading sessions."""

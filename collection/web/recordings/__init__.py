@@ -1,0 +1,1 @@
+"""Uploaded recordings, what the pipeline heard in them, and who may listen."""

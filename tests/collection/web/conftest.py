@@ -1,0 +1,73 @@
+"""Fixtures of the portal's tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from collection.web.accounts.models import User
+from tests.collection.web.browsing import CHROMIUM
+from tests.collection.web.world import World, world
+
+
+@pytest.fixture(autouse=True)
+def folders(settings, tmp_path: Path) -> Iterator[Path]:
+    """Give every test a portal folder of its own."""
+    settings.PORTAL = tmp_path / "portal"
+    settings.MEDIA_ROOT = settings.PORTAL / "media"
+    settings.VAULT = settings.PORTAL / "vault"
+    settings.RELEASES = settings.PORTAL / "releases"
+    settings.KEY_FILE = tmp_path / "key" / "portal.key"
+    return tmp_path
+
+
+@pytest.fixture
+def everyone(db, folders: Path) -> World:
+    """Two schools with everybody in them."""
+    return world()
+
+
+@pytest.fixture
+def signed_in(db) -> Callable[[User | None], Client]:
+    """Return a browser in which somebody, or nobody, is signed in."""
+
+    def open_for(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return open_for
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start Chromium once; its microphone is made up."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright keeps an event loop in this thread
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Open an empty window; whatever the page logs as an error fails the test."""
+    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert problems == []
