@@ -26,6 +26,7 @@ MODULES = {
     "gate": "eval.gate",
     "keys": "collection.keys",
     "lineage": "training.lineage",
+    "outside": "eval.outside",
     "privacy": "eval.privacy",
     "publish": "collection.publish",
     "report": "eval.report",
