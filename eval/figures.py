@@ -128,17 +128,11 @@ def error_figures(
     for index, (name, title) in enumerate(
         [("per", "Phone error rate, against what was said"), ("per_prompt", "Phone error rate, against the prompt")]
     ):
-        if edits is None:
-            missing = Value(None, NOT_DECODED)
-            found.append(
-                figure(name, title, missing, Interval(None, None), missing, SILENT, better="lower", percent=True)
-            )
-            continue
-        counts = [pair[index] for pair in edits]
+        counts = [pair[index] for pair in edits or ()]
         table = np.array([(count.errors, count.reference) for count in counts], dtype=np.float64).reshape(-1, 2)
-        sums = bootstrap.speaker_sums(codes, table, len(speakers))
+        sums = bootstrap.speaker_sums(codes[: len(table)], table, len(speakers))
         interval = bootstrap.interval(sums, bootstrap.rate_statistic, config)
-        rate = sum(counts, EditCounts()).rate()
+        rate = Value(None, NOT_DECODED) if edits is None else sum(counts, EditCounts()).rate()
         silence = Value(1.0 if rate.value is not None else None)
         found.append(figure(name, title, rate, interval, silence, SILENT, better="lower", percent=True))
     return found

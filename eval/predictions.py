@@ -91,10 +91,7 @@ class RaterScores:
 
 @dataclass(frozen=True, slots=True)
 class UtterancePrediction:
-    """One utterance: the prompt's phones, those said as far as known, those decoded, the verdict, scores, slices.
-
-    ``decoded`` is ``None`` for a system that does not tell what it hears without knowing the text.
-    """
+    """One utterance: phones of the prompt, said as far as known, decoded (``None``: not told); scores and slices."""
 
     utterance_id: str
     speaker_id: str
