@@ -14,6 +14,7 @@ from eval.metrics import Mapping
 from eval.predictions import UtterancePrediction, WordPrediction
 
 Row = TypeVar("Row", WordPrediction, UtterancePrediction)
+Told = TypeVar("Told", WordScores, Scores)
 TIMES = 5
 """Human scores of phones end at 2, those of words and utterances at 10."""
 
@@ -35,7 +36,7 @@ def _fit(rows: Sequence[Row], name: str) -> Mapping | None:
     return metrics.fit_mapping(both[:, 0], both[:, 1] / TIMES)
 
 
-def _mapped(scores: Scores | WordScores, mappings: dict[str, Mapping | None]) -> Scores | WordScores:
+def _mapped(scores: Told, mappings: dict[str, Mapping | None]) -> Told:
     return replace(scores, **{name: _apply(mapping, getattr(scores, name)) for name, mapping in mappings.items()})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collection.phones import inventory
@@ -68,7 +68,8 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture(scope="module")
 def truth(release: Release) -> dict[str, Row]:
     columns = ["utterance_id", "words", "phones", "scores"]
-    return {row["utterance_id"]: row for split in release.files for row in release.rows(split, columns)}
+    rows = [row for split in release.files for row in release.rows(split, columns)]
+    return {row["utterance_id"]: row for row in sorted(rows, key=lambda row: row["utterance_id"])}
 
 
 def write_csv(path: Path, truth: dict[str, Row], score: Callable[[float], float] = lambda a: 50 * a) -> Path:
@@ -289,7 +290,7 @@ def test_another_pronunciation_loses_no_phone() -> None:
     # "mass" as M AE S with a T more, "see" without its vowel: by hand, IY gets the mean of its word (80).
     slots, counts = fitted(word("see", ("s", 80.0)), word("mass", ("m", 10.0), ("ae", 20.0), ("s", 30.0), ("t", 99.0)))
     assert [slot.score for slot in slots] == [80.0, 80.0, 10.0, 20.0, 30.0]
-    assert counts == {MATCHED: 4, FILLED: 1, RENAMED: 1, SURPLUS: 1, UNSCORED: 0}
+    assert counts == {MATCHED: 4, FILLED: 1, RENAMED: 1, SURPLUS: 1}
 
 
 def test_a_word_called_omitted_gets_the_worst_score_and_one_without_an_answer_none() -> None:
@@ -303,6 +304,7 @@ def test_an_answer_to_another_text_is_refused() -> None:
         fitted(word("banana", ("b", 1.0)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
 def test_pairing_keeps_every_place_of_both_sides_in_order(left: list[str], right: list[str]) -> None:
     pairs = pair_up(left, right)
