@@ -44,6 +44,8 @@ class Policy:
     """Models the test split may have been read for, this one included."""
     strangers_verified: bool = True
     """The evaluated speakers must be shown to be new to the model."""
+    voices_compared: bool = False
+    """That they are strangers must hold by voice too (``eval.score voices=8``)."""
     lineage_clean: bool = True
     """Nobody the model learned from, or that the figures are of, may have withdrawn."""
     least_phone_pcc: float | None = None
@@ -147,6 +149,10 @@ def figure_checks(policy: Policy, run: dict[str, Any]) -> Iterator[Check]:
             verified,
             "" if verified else why,
         )
+    if policy.voices_compared:
+        told = speakers.get("by_voice") or {"alike": None, "reason": "not asked: score again with voices=8"}
+        found = None if told["alike"] is None else float(len(told["alike"]))
+        yield _limit("evaluated voices like a known one", found, 0, _AT_MOST, told["reason"] or "see the report")
     if policy.fewest_speakers is not None:
         yield _limit("speakers evaluated", run["counts"]["speakers"], policy.fewest_speakers, _AT_LEAST)
     if policy.most_models_read is not None:

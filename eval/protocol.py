@@ -40,6 +40,11 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
                 f"{name} also learned from {', '.join(speakers['other_releases_learned_from'])}: that the evaluated "
                 "speakers are in none of them cannot be verified by id."
             )
+        if alike := (speakers.get("by_voice") or {}).get("alike"):
+            found.append(
+                f"{name}: {len(alike)} time(s) an evaluated voice is more like one it learned from than any two of "
+                "those are like each other. It may be one person under two ids: listen before you believe."
+            )
         if speakers["shared_with_calibration"]:
             found.append(
                 f"{name}: {speakers['shared_with_calibration']} evaluated speaker(s) also served for calibration."
@@ -117,7 +122,19 @@ def _separation(run: Run) -> Lines:
     if speakers["shared_with_training"] is None:
         return ["not verified: the model learned from other releases"]
     heard = speakers["learned_from_in_this_release"]
-    return [f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"]
+    by_id = f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"
+    return [by_id, _voices(speakers.get("by_voice"))]
+
+
+def _voices(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "not compared by voice"
+    if told["alike"] is None:
+        return f"not compared by voice: {told['reason']}"
+    alike = len({one["evaluated"] for one in told["alike"]})
+    finds = f"{100 * told['finds']:.0f} % of people with two ids"
+    limit = f"likeness above {told['threshold']:.2f}, which would find {finds}"
+    return f"by voice: {alike} of {told['evaluated']} like one of the {told['known']} ({limit})"
 
 
 def _calibration(run: Run) -> Lines:

@@ -70,6 +70,15 @@ def test_what_is_not_known_is_a_no(run, limit, change):
     assert check.why
 
 
+def test_voices_must_be_compared_and_none_be_alike(run):
+    changed = copy.deepcopy(run)
+    assert failing(changed, voices_compared=True) == ["evaluated voices like a known one"]
+    changed["protocol"]["speakers"]["by_voice"] = {"alike": [], "reason": None}
+    assert failing(changed, voices_compared=True) == []
+    changed["protocol"]["speakers"]["by_voice"]["alike"] = [{"evaluated": "spk_1", "known": "spk_2", "likeness": 0.9}]
+    assert failing(changed, voices_compared=True) == ["evaluated voices like a known one"]
+
+
 def test_strangers_must_be_verified(run):
     changed = copy.deepcopy(run)
     changed["protocol"]["speakers"]["shared_with_training"] = None
