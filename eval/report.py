@@ -160,6 +160,7 @@ def _run(run: dict[str, Any], name: str, prefix: str) -> dict[str, Any]:
         # Matplotlib escapes the text it writes, so its SVG is markup already.
         "plots": {key: svg and Markup(svg) for key, svg in drawn.items()},  # noqa: S704
         "confusions": top_confusions(run["confusions"]),
+        "decoded": run["counts"].get("edits_said") is not None,
     }
 
 
