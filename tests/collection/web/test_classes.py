@@ -264,9 +264,8 @@ class TestReading:
         assert reading_order.moved([a, b, c], 0, 1) == [b, a, c]
         assert reading_order.removed([a, b, c], 1) == [a, c]
         assert [turn.reader for turn in reading_order.shared([a, b, c], ["x", "y"])] == ["x", "y", "x"]
-        assert reading_order.sent({"text-10": "j", "text-2": " b  b ", "reader-2": "k", "text-x": "no"}, {"k": "K"}) == [
-            Reading("b b", "K"), Reading("j"),
-        ]  # fmt: skip
+        form = {"text-10": "j", "text-2": " b  b ", "reader-2": "k", "text-x": "no"}
+        assert reading_order.sent(form, {"k": "K"}) == [Reading("b b", "K"), Reading("j")]
 
 
 class TestSessions:

@@ -11,6 +11,7 @@ from tests.collection.web.test_access import ALLOWED, addresses, objects
 pytestmark = pytest.mark.browser
 
 NOT_PAGES = {"home", "logout", "set-language", "roster-export", "list-delete", "session-delete"}
+NOT_PAGES |= {"openid_connect_login", "openid_connect_callback"}
 """Addresses that show nothing of their own."""
 ROLE_OF = {"audit-list": "steward", "school-list": "steward"}
 """Who looks at a page, when it is not the teacher."""
