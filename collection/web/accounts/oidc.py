@@ -1,8 +1,8 @@
 """Signing in through the school's own identity provider (OpenID Connect), for accounts that exist already.
 
 Configured by ``OIDC_ISSUER`` and its companions (docs/deploy.md). The first time, the provider's verified e-mail
-address finds the account, and their ``sub`` is noted; from then on ``sub`` alone counts. Nobody gets an account this way. Of
-what the provider says nothing else is kept.
+address finds the account, and their ``sub`` is noted; from then on ``sub`` alone counts. Nobody gets an account this
+way. Of what the provider says nothing else is kept.
 """
 
 from __future__ import annotations

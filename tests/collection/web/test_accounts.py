@@ -109,7 +109,7 @@ def test_a_new_password_closes_the_other_browsers(everyone, signed_in):
         ({"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}, "old_password"),
         ({"old_password": PASSWORD, "new_password1": "tropcourt", "new_password2": "tropcourt"}, "new_password2"),
         (
-            {"old_password": PASSWORD, "new_password1": "password123456", "new_password2": "password123456"},
+            {"old_password": PASSWORD, "new_password1": "q1w2e3r4t5y6", "new_password2": "q1w2e3r4t5y6"},
             "new_password2",
         ),
         ({"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW + "x"}, "new_password2"),
