@@ -187,25 +187,14 @@ class ScoreConfig:
 
 
 @dataclass
-class TrainConfig:
-    """One training run: ``python -m training.train data=… model=… out=…``."""
+class RunConfig:
+    """What every run that learns can be told."""
 
     out: str = MISSING
     """Folder of the run: checkpoints while it goes, ``model/`` and ``manifest.json`` when it is done."""
-    data: str = MISSING
-    """Folder of a release made by ``collection.build``."""
-    stage: Stage = Stage.ctc
-    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``."""
-    start: str | None = None
-    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release."""
-    cache: str | None = None
-    """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
-    default inside ``out``, removed at the end."""
     select: SelectConfig = field(default_factory=SelectConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    score: ScoreConfig = field(default_factory=ScoreConfig)
     seed: int = 0
     """Seed of weights, order, dropout and augmentation."""
     workers: int = 0
@@ -216,3 +205,20 @@ class TrainConfig:
     """``epoch``, or a number of steps, between checkpoints a killed run resumes from."""
     report_to: list[str] = field(default_factory=lambda: ["tensorboard"])
     """Experiment trackers: tensorboard (local files), mlflow, wandb; empty for none."""
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """One training run: ``python -m training.train data=… model=… out=…``."""
+
+    data: str = MISSING
+    """Folder of a release made by ``collection.build``."""
+    stage: Stage = Stage.ctc
+    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``."""
+    start: str | None = None
+    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release."""
+    cache: str | None = None
+    """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
+    default inside ``out``, removed at the end."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)

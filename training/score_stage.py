@@ -21,7 +21,7 @@ import torch
 from collection import cli, manifest
 from collection.release import read_release
 from collection.schema import SCHEMA_VERSION
-from training import ctc_stage, folds, lineage, run_folder, score_data
+from training import ctc_stage, folds, lineage, loop, run_folder, score_data
 from training.config import ScoreConfig, Stage, TrainConfig
 from training.dataset import SplitData, keep_only
 from training.errors import ModelError
@@ -42,11 +42,12 @@ def train(config: TrainConfig) -> Path:
     out = Path(config.out)
     cache = Path(config.cache) if config.cache else out / CACHE
     release = read_release(cli.existing(config.data, "Release"))
-    lineage.refuse_withdrawn(release, config.select.superseded, out / MODEL)
-    identity = run_folder.identify(config, release)
+    inherited = lineage.inherited(*([config.start] if config.start else ctc_stage.weights(config)))
+    lineage.refuse_withdrawn(release, config.select.superseded, out / MODEL, inherited)
+    identity = run_folder.identify(config, [release], inherited)
     if run_folder.is_finished(out, identity):
         return out / MODEL
-    run_folder.claim(out, identity, release)
+    run_folder.claim(out, identity, [release], inherited)
     started = time.monotonic()
     first = replace(config, stage=Stage.ctc, start=None, cache=str(cache / "shared"))
     start = Path(config.start) if config.start else ctc_stage.train(replace(first, out=str(cache / "recogniser")))
@@ -107,15 +108,15 @@ def train(config: TrainConfig) -> Path:
     model.cpu().save_pretrained(out / MODEL)
     speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
     own = lineage.ancestor(release, tuple(data), speakers)
-    others = [each for each in origin.releases if each.manifest_sha256 != own.manifest_sha256]
-    lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), (*others, own)))
+    heard = lineage.merged([*origin.releases, own])
+    lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), heard))
     _finish(config, identity, data, {"validation": figures, "validation_by_seed": by_seed}, time.monotonic() - started)
     return out / MODEL
 
 
 def _open(folder: Path) -> PhoneModel:
     model: PhoneModel = PhoneModel.from_pretrained(folder)
-    torch.nn.Module.to(model, ctc_stage.device())
+    torch.nn.Module.to(model, loop.device())
     return model.train(False)
 
 

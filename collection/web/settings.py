@@ -149,13 +149,13 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
 LOGOUT_REDIRECT_URL = reverse_lazy("login")
-AXES_FAILURE_LIMIT = 5
+AXES_FAILURE_LIMIT = "collection.web.consents.links.failure_limit"  # 5 passwords, 20 codes
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_VERBOSE = False
 
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
@@ -190,6 +190,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     },
 }
+
+PORTAL_URL = env.str("PORTAL_URL", "http://localhost:8000" if DEMO else "")
+"""Where families find the portal, for links in messages and on paper; empty: where a request came to."""
+vars().update(env.email("EMAIL_URL", default="dummymail://"))
+MAIL_WORKS = EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend"  # noqa: F821 - of EMAIL_URL
+"""Whether messages leave; where they do not, teachers print codes or write from their own mail program."""
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
+EMAIL_TIMEOUT = 10
 
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from collection.audio import encode_flac
@@ -71,7 +72,9 @@ def notice() -> Notice:
             "purposes": [purpose.value for purpose in Purpose],
             "controller": "Académie d’essai",
             "recipients": ["Parlure"],
+            "contact": "dpd@essai.example",
             "published_at": datetime(2026, 9, 1, tzinfo=UTC),
+            "audio": default_storage.save("notices/x", ContentFile(b"ID3 a short sound")),
         },
     )[0]
 
@@ -103,7 +106,9 @@ def place(name: str) -> Place:
         Learner.objects.create(school_class=found, last_name=last, first_name=first, birth_date=born)
         for last, first in (("Abadie", "Inès"), ("Benali", "Karim"), ("Costa", "Léa"))
     )
-    consented(agreeing)
+    signed = consented(agreeing).signatures.get(party__role="guardian")
+    signed.scan_type = "image/png"
+    signed.scan.save("x", ContentFile(b"a signed sheet"))
     consented(refusing, yes=False)
     session = ReadingSession.objects.create(
         school_class=found, title="Lecture 1", held_on=date(2026, 10, 5), kind=SessionKind.EACH
