@@ -19,7 +19,7 @@ from collection.errors import AudioError, IntakeError
 from collection.intake import REGISTER, Intake, read_intake, write_intake
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
-from collection.web.consents.answers import record_of, with_answers
+from collection.web.consents.answers import pipeline_id, record_of, with_answers
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
@@ -45,9 +45,11 @@ def export() -> Exported:
     folder = Path(settings.VAULT)
     (folder / AUDIO).mkdir(mode=0o700, parents=True, exist_ok=True)
     vault.key()
-    with manifest.lock(folder / AUDIO):
+    with vault.vault_lock():
         learners, segments = _allowed()
-        recordings, written, missing = [], 0, 0
+        recordings: list[intake.Recording] = []
+        heard: dict[str, Learner] = {}
+        written = missing = 0
         for segment in segments:
             path = Path(AUDIO) / _name(segment)
             if not (folder / path).exists():
@@ -59,9 +61,9 @@ def export() -> Exported:
                     missing += 1
                     continue
                 written += 1
-            recordings.append(_recording(segment, path))
-        speaking = {recording.learner_id for recording in recordings}
-        heard = {learner_id: learner for learner_id, learner in learners.items() if learner_id in speaking}
+            learner = learners[str(segment.learner_id)]
+            recordings.append(_recording(segment, path, pipeline_id(learner)))
+            heard[pipeline_id(learner)] = learner
         people = {learner_id: _learner(learner) for learner_id, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
         _write(folder, Intake(SOURCE, people, tuple(recordings), {}), records)
@@ -104,11 +106,11 @@ def _name(segment: Segment) -> str:
     return f"{segment.pk}-{manifest.fingerprint(what)[:12]}.flac"
 
 
-def _recording(segment: Segment, path: Path) -> intake.Recording:
+def _recording(segment: Segment, path: Path, learner_id: str) -> intake.Recording:
     recording: Recording = segment.recording
     return intake.Recording(
         recording_id=str(segment.pk),
-        learner_id=str(segment.learner_id),
+        learner_id=learner_id,
         session_id=str(recording.session_id),
         path=path,
         recorded_on=recording.session.held_on,
@@ -122,7 +124,7 @@ def _recording(segment: Segment, path: Path) -> intake.Recording:
 def _learner(learner: Learner) -> intake.Learner:
     school = learner.school_class.school
     return intake.Learner(
-        str(learner.pk),
+        pipeline_id(learner),
         name=f"{learner.first_name} {learner.last_name}",
         birth_date=learner.birth_date,
         gender=learner.gender or None,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
+from filelock import BaseFileLock
 
+from collection import manifest
 from collection.building.pipeline import segmenter
 from collection.classes import voice_encoder, voiceprints
 from collection.consent import today
@@ -15,10 +17,15 @@ from collection.keys import Key, create_key, read_key
 from collection.schema import SAMPLE_RATE
 from collection.segment import Samples, SegmentConfig, cut
 from collection.web.classes.models import Learner
-from collection.web.consents.answers import POLICY, record_of
+from collection.web.consents.answers import POLICY, pipeline_id, record_of
 
 TOO_SHORT = "enrolment_too_short"
 OF_ANOTHER = "enrolment_of_another"
+
+
+def vault_lock() -> BaseFileLock:
+    """Return the lock under which the vault is written: by an enrolment, an export or a withdrawal."""
+    return manifest.lock(Path(settings.PORTAL) / "vault")
 
 
 def key() -> Key:
@@ -48,7 +55,7 @@ def enrol(learner: Learner, samples: Samples) -> str | None:
     """Make the voiceprint of a learner from their voice alone; return the reason when it cannot be made."""
     speech = [cut(samples, part) for part in segmenter(SegmentConfig()).intervals(samples)]
     spoken = np.concatenate(speech) if speech else samples[:0]
-    vault, own = Path(settings.VAULT), str(learner.pk)
+    vault, own = Path(settings.VAULT), pipeline_id(learner)
     opened = key()
     try:
         record = voiceprints.consenting(vault, opened, own, record_of(learner), today(), POLICY)
@@ -58,7 +65,8 @@ def enrol(learner: Learner, samples: Samples) -> str | None:
         return TOO_SHORT
     vault.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        voiceprints.enrol(vault, opened, own, spoken, record, voice_encoder.embed_many)
+        with vault_lock():
+            voiceprints.enrol(vault, opened, own, spoken, record, voice_encoder.embed_many)
     except VoiceprintError:
         return OF_ANOTHER
     return None
@@ -69,5 +77,5 @@ def voiceprint(learner: Learner) -> voiceprints.Voiceprint | None:
     record = record_of(learner)
     if record is None or not Path(settings.KEY_FILE).exists():
         return None
-    made = voiceprints.read(Path(settings.VAULT), key(), str(learner.pk))
+    made = voiceprints.read(Path(settings.VAULT), key(), pipeline_id(learner))
     return made if made is not None and made.record_id == record.record_id else None
