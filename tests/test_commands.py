@@ -22,6 +22,7 @@ MODULES = {
     "build": "collection.build",
     "compare": "eval.compare",
     "enrol": "collection.enrol",
+    "ensemble": "training.ensemble",
     "export": "training.export",
     "gate": "eval.gate",
     "keys": "collection.keys",

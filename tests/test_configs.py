@@ -24,6 +24,7 @@ from eval.report import ReportConfig
 from eval.score import ScoreConfig
 from training.assess import AssessConfig
 from training.config import TrainConfig
+from training.ensemble import EnsembleConfig
 from training.export import ExportConfig
 from training.lineage import LineageConfig
 from training.pretrain_config import PretrainConfig
@@ -36,6 +37,7 @@ SCHEMAS = {
     "build": (BuildConfig, "configs.build"),
     "compare": (CompareConfig, "configs"),
     "enrol": (EnrolConfig, "configs"),
+    "ensemble": (EnsembleConfig, "configs"),
     "export": (ExportConfig, "configs"),
     "gate": (GateConfig, "configs.gate"),
     "keys": (KeysConfig, "configs"),
@@ -56,6 +58,7 @@ OWED = {
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
     "compare": ["first=[a]", "second=[b]"],
     "enrol": ["intake=i", "key=k"],
+    "ensemble": ["models=[a,b]", "out=o"],
     "export": ["model=m", "out=o"],
     "gate": ["run=r"],
     "keys": ["path=p"],

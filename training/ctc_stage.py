@@ -14,7 +14,7 @@ from training import folds, lineage, loop, run_folder
 from training.augment import changes_sound
 from training.build import build_model, freeze
 from training.collate import Collator, sample
-from training.config import TrainConfig
+from training.config import Targets, TrainConfig
 from training.dataset import Examples, SplitData, read_split, shortest_share
 from training.errors import ModelError
 from training.lineage import CACHE, CHECKPOINTS
@@ -76,10 +76,11 @@ def read_data(
     config: TrainConfig, release: Release, symbols: tuple[str, ...], model: PhoneModel, cache: Path
 ) -> dict[str, SplitData]:
     """Return what may be learned from and validated on; copies of its sound lie under ``cache``."""
-    shortest = shortest_share(config.augment)
+    shortest, select = shortest_share(config.augment), config.select
+    unknown = {select.train_split: config.targets, select.validation_split: Targets.kept}
     return {
-        split: read_split(release, split, config.select, symbols, model.frontend, shortest, cache / "audio")
-        for split in (config.select.train_split, config.select.validation_split)
+        split: read_split(release, split, select, symbols, model.frontend, shortest, cache / "audio", unknown=targets)
+        for split, targets in unknown.items()
         if split
     }
 

@@ -16,7 +16,7 @@ from collection import cli, manifest
 from collection.release import Release
 from collection.schema import SCHEMA_VERSION
 from training import lineage
-from training.config import RunConfig, Stage, TrainConfig
+from training.config import RunConfig, Stage, Targets, TrainConfig
 from training.dataset import SplitData
 from training.errors import ModelError
 from training.lineage import Ancestor
@@ -33,9 +33,14 @@ def identify(config: RunConfig, releases: Sequence[Release], inherited: Sequence
     ``inherited`` are the releases from which whatever it begins with learned (``lineage.inherited``).
     """
     settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
-    if isinstance(config, TrainConfig) and config.stage is Stage.ctc:
-        for key in ("start", "score"):
-            settings.pop(key)
+    if isinstance(config, TrainConfig):
+        if config.stage is Stage.ctc:
+            settings.pop("start")
+            settings.pop("score")
+        elif config.stage is Stage.score:
+            settings["score"].pop("joint_weight")
+        if config.targets is Targets.kept:  # absent, as in runs from before there was a choice
+            settings.pop("targets")
     settings["select"].pop("superseded")  # whoever has withdrawn is left out either way
     data = [lineage.checksum(release) for release in releases]
     settings["data"] = data[0] if len(data) == 1 else data

@@ -47,9 +47,7 @@ def export() -> Exported:
     vault.key()
     with vault.vault_lock():
         learners, segments = _allowed()
-        recordings: list[intake.Recording] = []
-        heard: dict[str, Learner] = {}
-        written = missing = 0
+        recordings, written, missing = [], 0, 0
         for segment in segments:
             path = Path(AUDIO) / _name(segment)
             if not (folder / path).exists():
@@ -61,10 +59,10 @@ def export() -> Exported:
                     missing += 1
                     continue
                 written += 1
-            learner = learners[str(segment.learner_id)]
-            recordings.append(_recording(segment, path, pipeline_id(learner)))
-            heard[pipeline_id(learner)] = learner
-        people = {learner_id: _learner(learner) for learner_id, learner in heard.items()}
+            recordings.append(_recording(segment, path, pipeline_id(learners[str(segment.learner_id)])))
+        speaking = {recording.learner_id for recording in recordings}
+        heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
+        people = {own: _learner(own, learner) for own, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
         _write(folder, Intake(SOURCE, people, tuple(recordings), {}), records)
         removed = _remove_others(folder, {recording.path.name for recording in recordings})
@@ -121,10 +119,10 @@ def _recording(segment: Segment, path: Path, learner_id: str) -> intake.Recordin
     )
 
 
-def _learner(learner: Learner) -> intake.Learner:
+def _learner(learner_id: str, learner: Learner) -> intake.Learner:
     school = learner.school_class.school
     return intake.Learner(
-        pipeline_id(learner),
+        learner_id,
         name=f"{learner.first_name} {learner.last_name}",
         birth_date=learner.birth_date,
         gender=learner.gender or None,

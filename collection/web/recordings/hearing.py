@@ -8,7 +8,7 @@ learner belongs to nobody.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
@@ -80,10 +80,12 @@ def whole_class(
     language: str,
     prints: Mapping[str, npt.NDArray[np.float32]],
     config: ClassConfig,
+    children: Collection[str] = (),
 ) -> Heard:
     """Hear a class take turns: of the learners in ``prints`` (id to voiceprint) only, what they surely read.
 
     ``readers[i]`` is to read ``texts[i]``. Raises ConfigError for a language that the listener does not know.
+    ``children`` are known to be under 16.
     """
     heard = Heard()
     found = class_recording.listen(
@@ -96,6 +98,7 @@ def whole_class(
         voice_encoder.embed_many,
         listening.load(config.listener, config.model),
         config,
+        children,
     )
     for one in found:
         position, text = texts[one.prompt]

@@ -17,7 +17,8 @@ from django_tasks import task
 from filelock import BaseFileLock, Timeout
 
 from collection import manifest
-from collection.classes.class_recording import NO_ENROLLED_VOICE, NO_VOICEPRINT, ClassConfig
+from collection.classes.class_recording import GROWN, NO_ENROLLED_VOICE, NO_VOICEPRINT, ClassConfig
+from collection.consent import age_on
 from collection.errors import AudioError, ConfigError
 from collection.prompts import Doubt
 from collection.schema import SAMPLE_RATE
@@ -104,7 +105,12 @@ def _heard(recording: Recording, samples: Samples) -> Heard:
     reading = [str(turn.reader_id) if turn.reader_id else None for turn in turns]
     try:
         config = ClassConfig(listener=settings.CLASS_LISTENER, model=settings.CLASS_LISTENER_MODEL)
-        heard = hearing.whole_class(samples, texts, reading, language, prints, config) if prints else Heard()
+        young = {
+            learner_id
+            for learner_id, learner in agreeing.items()
+            if learner.birth_date and age_on(learner.birth_date, session.held_on) < GROWN
+        }
+        heard = hearing.whole_class(samples, texts, reading, language, prints, config, young) if prints else Heard()
     except ConfigError:
         return Heard(reason="class_language_unknown")
     unknown = [turn.position for turn in turns if str(turn.reader_id) in agreeing.keys() - prints.keys()]

@@ -57,18 +57,19 @@ def enrol(learner: Learner, samples: Samples) -> str | None:
     spoken = np.concatenate(speech) if speech else samples[:0]
     vault, own = Path(settings.VAULT), pipeline_id(learner)
     opened = key()
-    try:
-        record = voiceprints.consenting(vault, opened, own, record_of(learner), today(), POLICY)
-    except VoiceprintError:
-        return "learner_without_consent"
-    if len(spoken) / SAMPLE_RATE < voiceprints.LEAST_SECONDS:
-        return TOO_SHORT
-    vault.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with vault_lock():
+    # Consent is asked under the lock of withdrawals: whose voiceprint was just destroyed gets no new one.
+    with vault_lock():
+        try:
+            record = voiceprints.consenting(vault, opened, own, record_of(learner), today(), POLICY)
+        except VoiceprintError:
+            return "learner_without_consent"
+        if len(spoken) / SAMPLE_RATE < voiceprints.LEAST_SECONDS:
+            return TOO_SHORT
+        vault.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
             voiceprints.enrol(vault, opened, own, spoken, record, voice_encoder.embed_many)
-    except VoiceprintError:
-        return OF_ANOTHER
+        except VoiceprintError:
+            return OF_ANOTHER
     return None
 
 
