@@ -34,6 +34,7 @@ class AnswersForm(DsfrBaseForm):  # type: ignore[misc]
         self.notice = notice
         for purpose in notice.purposes:
             self.fields[purpose] = self.question(purpose)
+        self.order_fields(notice.purposes)
         self.set_autofocus_on_first_error()
 
     def question(self, purpose: str) -> forms.ChoiceField:
@@ -65,8 +66,8 @@ class PaperForm(AnswersForm):
     accepted_scan: Scan | None = None
 
     def __init__(self, notice: Notice, learner: Learner, *args: Any, **kwargs: Any) -> None:
-        super().__init__(notice, *args, **kwargs)
         self.learner = learner
+        super().__init__(notice, *args, **kwargs)
 
     def question(self, purpose: str) -> forms.ChoiceField:
         """Return the question; on paper a family may have left it empty."""
@@ -96,7 +97,7 @@ class PaperForm(AnswersForm):
         """Refuse a sheet on which nothing is ticked."""
         data: dict[str, Any] = super().clean() or {}
         if not self.errors and not self.said:
-            raise ValidationError(_("Rien n’est coché : la famille n’a pas répondu."))
+            self.add_error(self.notice.purposes[0], _("Rien n’est coché : la famille n’a pas répondu."))
         return data
 
 
