@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from dsfr.forms import DsfrBaseForm
+from dsfr.widgets import InlineRadioSelect
 
 from collection.consent import today
 from collection.errors import ParlureError
@@ -18,7 +19,7 @@ from collection.web.consents import scans, speech
 from collection.web.consents.models import PURPOSES, Notice
 from collection.web.consents.scans import Scan
 
-YES, NO, SILENT = "yes", "no", ""
+YES, NO, SILENT = "yes", "no", "none"
 _LABELS = dict(PURPOSES)
 OLDEST_DAYS = 365
 """Days after which a paper answer is no longer typed in: it would not hold any more."""
@@ -42,7 +43,7 @@ class AnswersForm(DsfrBaseForm):  # type: ignore[misc]
         return forms.ChoiceField(
             label=_LABELS.get(purpose, purpose),
             choices=[(YES, _("Oui")), (NO, _("Non"))],
-            widget=forms.RadioSelect,
+            widget=InlineRadioSelect,
             error_messages={"required": self.required_message},
         )
 
@@ -74,8 +75,8 @@ class PaperForm(AnswersForm):
         return forms.ChoiceField(
             label=_LABELS.get(purpose, purpose),
             choices=[(YES, _("Oui")), (NO, _("Non")), (SILENT, _("Rien de coché"))],
-            widget=forms.RadioSelect,
-            required=False,
+            widget=InlineRadioSelect,
+            error_messages={"required": _("Choisissez ce qui est coché sur la feuille.")},
         )
 
     def clean_signed_on(self) -> date:

@@ -41,7 +41,7 @@ def guardian(everyone) -> Party:
 
 def filled(data: bytes, **changes: object) -> dict[str, object]:
     """Return a signed sheet as a teacher types it in."""
-    answered = dict(zip(ALL, ("yes", "no", "yes", ""), strict=True))
+    answered = dict(zip(ALL, ("yes", "no", "yes", "none"), strict=True))
     return {**answered, "signed_on": today().isoformat(), "scan": sent(data), **changes}
 
 
@@ -142,7 +142,7 @@ class TestTypedIn:
         [
             ({"signed_on": (today() + timedelta(days=1)).isoformat()}, "pas encore arrivée"),
             ({"signed_on": (today() - timedelta(days=400)).isoformat()}, "trop ancienne"),
-            (dict.fromkeys(ALL, ""), "Rien n’est coché"),
+            (dict.fromkeys(ALL, "none"), "Rien n’est coché"),
             ({"research": "maybe"}, "maybe"),
             ({"scan": ""}, "obligatoire"),
         ],
