@@ -46,7 +46,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -55,6 +54,7 @@ INSTALLED_APPS = [
     "csp",
     "widget_tweaks",
     "dsfr",
+    "django.forms",  # after dsfr, which has the State's radio buttons
     "django_tasks",
     "django_tasks_db",
 ]
@@ -230,7 +230,7 @@ CONTENT_SECURITY_POLICY = {
 PORTAL_URL = env.str("PORTAL_URL", "http://localhost:8000" if DEMO else "")
 """Where families find the portal, for links in messages and on paper; empty: where a request came to."""
 vars().update(env.email("EMAIL_URL", default="dummymail://"))
-MAIL_WORKS = EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend"  # noqa: F821 - of EMAIL_URL
+MAIL_WORKS = bool(env.str("EMAIL_URL", ""))
 """Whether messages leave; where they do not, teachers print codes or write from their own mail program."""
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
 EMAIL_TIMEOUT = 10

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -121,7 +121,7 @@ def _forget(learner: Learner, until: datetime | None) -> list[str]:
     return names
 
 
-def _destroy_files(withdrawal_id: object) -> None:
+def _destroy_files(withdrawal_id: UUID) -> None:
     """Destroy the files of a withdrawal and note that they are gone; a second time it finds nothing to do."""
     found = Withdrawal.objects.get(pk=withdrawal_id)
     for name in found.files:
