@@ -8,7 +8,7 @@ no phone leaves the denominator; how many did is counted. Only words that were n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -156,7 +156,3 @@ def decoded(answer: Answer, symbols: Symbols) -> tuple[str, ...] | None:
 def verdict(answer: Answer) -> str:
     """Return the word under which an utterance that was not scored is counted."""
     return OK if answer.status == OK else "_".join(answer.status.lower().split())
-
-
-Reader = Callable[[Any], dict[str, Answer]]
-"""A path to the answers it holds, by utterance."""

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import eval as eval_package
 from collection.phones import inventory
 from collection.release import Release
 from collection.schema import ConsentGrant, Phone, Scores, Split, Word
@@ -100,6 +102,7 @@ def figures(run: Path) -> dict[str, Row]:
 
 def test_a_system_that_only_scores_has_figures_of_agreement_and_no_error_rate(run: Path) -> None:
     metrics, found = read_run(run), figures(run)
+    jsonschema.validate(metrics, json.loads((Path(eval_package.__file__).parent / "metrics.schema.json").read_text()))
     assert metrics["protocol"]["gop"] == "score of vendor"
     assert found["phone_pcc"]["value"] == pytest.approx(1.0)
     assert found["phone_mse"]["value"] == pytest.approx(0.0, abs=1e-9)
