@@ -30,7 +30,8 @@ RATERS_FILE = "raters.parquet"
 WORD_SCORES = tuple(each.name for each in fields(WordScores))
 UTTERANCE_SCORES = tuple(each.name for each in fields(Scores))
 FILES = (PHONES_FILE, UTTERANCES_FILE, WORDS_FILE, RATERS_FILE)
-SLICES = ("age_band", "gender", "first_language", "level", "region", "device")
+SPEAKER_SLICES = ("age_band", "gender", "first_language", "level", "region")
+SLICES = (*SPEAKER_SLICES, "device", "snr_band")
 """Columns of the utterance table by which figures may be grouped."""
 
 
@@ -38,6 +39,7 @@ SLICES = ("age_band", "gender", "first_language", "level", "region", "device")
 class PhonePrediction:
     """One canonical phone: what was heard in its place ("" for nothing), how it was judged, the human accuracy (0-2).
 
+    ``heard`` is ``None`` for a system that does not say; ``reference_start`` and ``reference_end`` (s) are an expert's.
     ``gop`` is what is judged, low for bad: a GOP, or the accuracy that a scorer predicts. ``gop_sf`` and ``gop_lp`` are
     told beside it; ``mispronounced`` (a probability) and ``flagged`` only by a model with a scorer.
     """
@@ -48,7 +50,7 @@ class PhonePrediction:
     slot: int
     word_index: int
     canonical: str
-    heard: str
+    heard: str | None
     gop: float | None
     start: Seconds | None
     end: Seconds | None
@@ -58,6 +60,8 @@ class PhonePrediction:
     gop_lp: float | None = None
     mispronounced: float | None = None
     flagged: bool | None = None
+    reference_start: Seconds | None = None
+    reference_end: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class RaterScores:
 
 @dataclass(frozen=True, slots=True)
 class UtterancePrediction:
-    """One utterance: the prompt's phones, those said as far as known, those decoded, the verdict, scores, slices."""
+    """One utterance: phones of the prompt, said as far as known, decoded (``None``: not told); scores and slices."""
 
     utterance_id: str
     speaker_id: str
@@ -95,7 +99,7 @@ class UtterancePrediction:
     duration: Seconds
     canonical: tuple[str, ...]
     spoken: tuple[str, ...]
-    decoded: tuple[str, ...]
+    decoded: tuple[str, ...] | None
     verdict: str = "ok"
     age_band: str | None = None
     gender: str | None = None
@@ -103,6 +107,7 @@ class UtterancePrediction:
     level: str | None = None
     region: str | None = None
     device: str | None = None
+    snr_band: str | None = None
     human: Scores = field(default_factory=Scores)
     predicted: Scores = field(default_factory=Scores)
 
@@ -110,21 +115,16 @@ class UtterancePrediction:
 _KEYS = [("utterance_id", pa.string()), ("speaker_id", pa.string()), ("split", pa.string())]
 _SCORES = pa.struct([(name, pa.float64()) for name in UTTERANCE_SCORES])
 _WORD_SCORES = pa.struct([(name, pa.float64()) for name in WORD_SCORES])
+_PHONE_FLOATS = (
+    *("gop", "start", "end", "accuracy", "gop_sf", "gop_lp", "mispronounced"),
+    *("reference_start", "reference_end"),
+)
 PHONES = pa.schema(
     [
         *_KEYS,
-        ("slot", pa.int32()),
-        ("word_index", pa.int32()),
-        ("canonical", pa.string()),
-        ("heard", pa.string()),
-        ("gop", pa.float64()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("realised", pa.string()),
-        ("gop_sf", pa.float64()),
-        ("gop_lp", pa.float64()),
-        ("mispronounced", pa.float64()),
+        *((name, pa.int32()) for name in ("slot", "word_index")),
+        *((name, pa.string()) for name in ("canonical", "heard", "realised")),
+        *((name, pa.float64()) for name in _PHONE_FLOATS),
         ("flagged", pa.bool_()),
     ]
 )
@@ -169,6 +169,15 @@ class Predictions:
         return Predictions(phones, utterances, self.gop_kind, words, raters)
 
 
+def snr_band(snr_db: float | None) -> str | None:
+    """Return the band of a signal-to-noise ratio (dB): below 10, 10 to 20, 20 and more; ``None`` when not measured."""
+    if snr_db is None:
+        return None
+    return next(
+        (name for edge, name in ((10.0, "below 10 dB"), (20.0, "10 to 20 dB")) if snr_db < edge), "20 dB and more"
+    )
+
+
 def spoken_phones(phones: Iterable[Phone]) -> tuple[str, ...]:
     """Return what was said as far as known: ``realised`` where it is annotated ("" is left out), else canonical."""
     said = (phone.canonical if phone.realised is None else phone.realised for phone in phones)
@@ -206,6 +215,8 @@ def phone_predictions(
             phone.accuracy,
             phone.realised,
             **more,
+            reference_start=phone.start,
+            reference_end=phone.end,
         )
         for slot, (phone, symbol, gop, (start, end), more) in enumerate(
             zip(phones, heard, gops, times, beside, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from eval.decoding import NOT_DECODED
 from eval.text import NONE, figure_text, plain
 
 Run = dict[str, Any]
@@ -27,7 +28,9 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
         found.append("The models were not scored on the same utterances: do not compare their columns.")
     for run, name in zip(runs, names, strict=True):
         speakers, counts = run["protocol"]["speakers"], run["counts"]
-        if speakers["shared_with_training"] is None:
+        if run["model"].get("outside"):
+            found += _of_another_system(run, name)
+        elif speakers["shared_with_training"] is None:
             found.append(
                 f"{name} learned from other releases than this one, whose pseudonyms cannot be joined: that its "
                 "evaluated speakers are new to it is not verified."
@@ -37,9 +40,20 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
                 f"{name} also learned from {', '.join(speakers['other_releases_learned_from'])}: that the evaluated "
                 "speakers are in none of them cannot be verified by id."
             )
+        if alike := (speakers.get("by_voice") or {}).get("alike"):
+            found.append(
+                f"{name}: {len(alike)} time(s) an evaluated voice is more like one it learned from than any two of "
+                "those are like each other. It may be one person under two ids: listen before you believe."
+            )
         if speakers["shared_with_calibration"]:
             found.append(
                 f"{name}: {speakers['shared_with_calibration']} evaluated speaker(s) also served for calibration."
+            )
+        looks = run["protocol"].get("readings")
+        if looks and looks["models"] > 1:
+            found.append(
+                f"{name}: the test split had been read for {looks['models'] - 1} other model(s) before. Whoever chose "
+                "between them by these figures has tuned on the test."
             )
         if any("beyond_limit" in reasons for reasons in run["protocol"]["left_out"].values()):
             found.append(f"{name} was tried on part of the data only (limit=…).")
@@ -51,9 +65,35 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
     return found
 
 
-def _edits(edits: dict[str, int]) -> Lines:
+def _of_another_system(run: Run, name: str) -> Lines:
+    outside, left = run["model"]["outside"], run["protocol"]["left_out"].values()
+    missing = sum(reasons.get("no_prediction", 0) for reasons in left)
+    filled = outside.get("phones_given_the_mean_of_their_word", 0)
+    return [
+        f"{name} is another system: whom it learned from is unknown, so nobody can say that the evaluated speakers are "
+        "new to it.",
+        *([f"{name} gave no prediction for {missing} utterance(s): its figures are of the others."] if missing else []),
+        *(
+            [f"{name} has no score of its own for {filled} phone(s): they got the mean of their word."]
+            if filled
+            else []
+        ),
+    ]
+
+
+def _edits(edits: dict[str, int] | None) -> Lines:
+    if edits is None:
+        return [NOT_DECODED]
     parts = ", ".join(f"{edits[name]:,} {name}" for name in ("substitutions", "deletions", "insertions"))
     return [f"{edits['reference']:,} phones in the reference", parts]
+
+
+def _without_listening(counts: dict[str, Any]) -> Lines:
+    said = counts["edits_said"]
+    if said is None:
+        return [f"{counts['edits_prompt_against_said']:,} edits"]
+    rate = counts["edits_prompt_against_said"] / said["reference"] if said["reference"] else None
+    return [f"{figure_text(rate, True)} error rate without listening"]
 
 
 def _left_out(run: Run) -> Lines:
@@ -66,6 +106,9 @@ def _left_out(run: Run) -> Lines:
 
 
 def _learned_from(run: Run) -> Lines:
+    if outside := run["model"].get("outside"):
+        told = {plain(key): value for key, value in outside.items() if isinstance(value, int) and value}
+        return [str(outside["lineage"]), *(f"{key}: {value:,}" for key, value in told.items())]
     return [
         f"{one['name']}: {', '.join(one['splits'])}, {one['speakers']} speakers, manifest {one['manifest_sha256'][:12]}"
         for one in run["model"]["learned_from"]
@@ -74,10 +117,24 @@ def _learned_from(run: Run) -> Lines:
 
 def _separation(run: Run) -> Lines:
     speakers = run["protocol"]["speakers"]
+    if run["model"].get("outside"):
+        return [f"not verified, {run['model']['outside']['lineage']}"]
     if speakers["shared_with_training"] is None:
         return ["not verified: the model learned from other releases"]
     heard = speakers["learned_from_in_this_release"]
-    return [f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"]
+    by_id = f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"
+    return [by_id, _voices(speakers.get("by_voice"))]
+
+
+def _voices(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "not compared by voice"
+    if told["alike"] is None:
+        return f"not compared by voice: {told['reason']}"
+    alike = len({one["evaluated"] for one in told["alike"]})
+    finds = f"{100 * told['finds']:.0f} % of people with two ids"
+    limit = f"likeness above {told['threshold']:.2f}, which would find {finds}"
+    return f"by voice: {alike} of {told['evaluated']} like one of the {told['known']} ({limit})"
 
 
 def _calibration(run: Run) -> Lines:
@@ -109,6 +166,13 @@ def _above_phones(run: Run) -> Lines:
     ]
 
 
+def _looks(run: Run) -> Lines:
+    looks = run["protocol"].get("readings")
+    if looks is None:
+        return ["not counted: this is no test split, or an older run"]
+    return [f"look number {looks['number']}, at model number {looks['models']}", f"first on {looks['first_on']}"]
+
+
 def _judged(run: Run) -> Lines:
     if run["calibration"].get("scale") == "as_predicted":
         return ["phone accuracy as the scorer predicts it, on the human scale without a mapping"]
@@ -136,20 +200,13 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
     "Counts behind the error rates": {
         "Against what was said": lambda run: _edits(run["counts"]["edits_said"]),
         "Against the prompt": lambda run: _edits(run["counts"]["edits_prompt"]),
-        "The prompt itself against what was said": lambda run: [
-            figure_text(
-                run["counts"]["edits_prompt_against_said"] / run["counts"]["edits_said"]["reference"]
-                if run["counts"]["edits_said"]["reference"]
-                else None,
-                True,
-            )
-            + " error rate without listening"
-        ],
+        "The prompt itself against what was said": lambda run: _without_listening(run["counts"]),
     },
     "Choices": {
         "What is judged": _judged,
         "Calibration": _calibration,
         "Evaluated speakers new to the model": _separation,
+        "Looks at the test split": _looks,
         "Intervals": lambda run: [
             "{resamples:,} resamples of speakers, seed {seed}".format_map(run["protocol"]["bootstrap"])
         ],

@@ -141,6 +141,22 @@ class Synthesiser:
         kept: NDArray[np.float32] = samples[first : silence + rate // 50]
         return Speech(kept, rate, times)
 
+    def read(self, text: str, language: str, pace: int) -> tuple[NDArray[np.float32], int]:
+        """Read plain text aloud in espeak-ng's own voice of a language; samples (float32, mono) and their rate in Hz.
+
+        ``pace`` is in words a minute. Raises ``ParlureError`` for a language that espeak-ng does not speak.
+        """
+        if self._library.espeak_SetVoiceByName(language.encode()):
+            raise ParlureError(f"espeak-ng has no voice for the language {language!r}: give a BCP 47 code, such as fr.")
+        self._library.espeak_SetParameter(_RATE, pace, 0)
+        self._pieces.clear()
+        self._phonemes.clear()
+        data = text.encode() + b"\0"
+        failed = self._library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, _UTF8, None, None)
+        if failed or not self._pieces:
+            raise ParlureError(f"espeak-ng gave no sound for a text of {len(text)} letters (answer {failed}).")
+        return np.concatenate(self._pieces).astype(np.float32) / np.float32(32768), ESPEAK_RATE
+
     def _set(self, voice: Voice) -> None:
         if self._library.espeak_SetVoiceByName(f"en-us+{voice.variant}".encode()):
             raise ParlureError(f"espeak-ng has no voice en-us+{voice.variant}; variants are f1 to f5 and m1 to m8.")

@@ -15,7 +15,10 @@ MENU = (
     ("list-list", _("Listes de lecture"), {Role.TEACHER, Role.STEWARD}),
     ("school-list", _("Mon établissement"), {Role.HEAD}),
     ("school-list", _("Établissements"), {Role.STEWARD}),
+    ("equipment", _("Matériel"), {Role.HEAD, Role.STEWARD}),
     ("audit-list", _("Journal"), {Role.STEWARD}),
+    ("notice-list", _("Notices"), {Role.STEWARD}),
+    ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
 )
 """Name of the page, its title, and who sees it in the menu."""
 

@@ -46,7 +46,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -55,6 +54,7 @@ INSTALLED_APPS = [
     "csp",
     "widget_tweaks",
     "dsfr",
+    "django.forms",  # after dsfr, which has the State's radio buttons
     "django_tasks",
     "django_tasks_db",
 ]
@@ -124,6 +124,15 @@ if bucket := env.str("S3_BUCKET", ""):
 MEDIA_ROOT = PORTAL / "media"
 """Never served as such: a view asks consent before it reads from here."""
 FILE_UPLOAD_PERMISSIONS = 0o600
+UPLOAD_DAYS = env.int("UPLOAD_DAYS", 7)
+"""Days in which an interrupted upload may be gone on with."""
+UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 1_500)
+"""Uploads one account may begin in an hour: thirty pupils who record twenty texts each, with room to spare."""
+UPLOAD_PATIENCE = env.float("UPLOAD_PATIENCE", 60.0)
+"""Seconds to wait for the next byte of an upload before its line is given up."""
+CLASS_LISTENER = env.str("CLASS_LISTENER", "collection.hearing.sphinx:listener")
+CLASS_LISTENER_MODEL = env.str("CLASS_LISTENER_MODEL", "") or None
+"""What follows the reading list in the recording of a whole class, see ``collection.classes.class_recording``."""
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]
@@ -146,13 +155,13 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
 LOGOUT_REDIRECT_URL = reverse_lazy("login")
-AXES_FAILURE_LIMIT = 5
+AXES_FAILURE_LIMIT = "collection.web.consents.links.failure_limit"  # 5 passwords, 20 codes
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_VERBOSE = False
 
 OIDC_ISSUER = env.str("OIDC_ISSUER", "")
@@ -217,6 +226,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     },
 }
+
+PORTAL_URL = env.str("PORTAL_URL", "http://localhost:8000" if DEMO else "")
+"""Where families find the portal, for links in messages and on paper; empty: where a request came to."""
+vars().update(env.email("EMAIL_URL", default="dummymail://"))
+MAIL_WORKS = bool(env.str("EMAIL_URL", ""))
+"""Whether messages leave; where they do not, teachers print codes or write from their own mail program."""
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
+EMAIL_TIMEOUT = 10
 
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]

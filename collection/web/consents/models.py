@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import uuid
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from collection.register import EventState, Role
 from collection.schema import Purpose
+from collection.web.accounts.models import Role as Account
 from collection.web.accounts.models import User
 from collection.web.classes.models import Learner, new_code
 
@@ -32,8 +34,16 @@ class NoticeForm(models.TextChoices):
     EASY = "easy", _("facile à lire")
 
 
+def audio_path(notice: Notice, filename: str) -> str:
+    """Return where a spoken notice is kept: a name of ours, never the one that was sent."""
+    return f"notices/{uuid.uuid4()}"
+
+
 class Notice(models.Model):
-    """A version of the information notice; once somebody has signed it, it never changes."""
+    """One text of a version of the information notice: a language and a form. Once published it never changes.
+
+    The texts of a version differ in their words only; ``contact`` is whom families write to about their rights.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=64)
@@ -45,8 +55,9 @@ class Notice(models.Model):
     purposes = models.JSONField(default=list)
     controller = models.CharField(_("responsable de traitement"), max_length=200)
     recipients = models.JSONField(_("destinataires"), default=list)
+    contact = models.CharField(_("contact"), max_length=200, blank=True)
     retention_days = models.PositiveIntegerField(_("conservation (jours)"), default=3 * 365)
-    audio = models.FileField(upload_to="notices", blank=True)
+    audio = models.FileField(upload_to=audio_path, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -61,19 +72,50 @@ class Notice(models.Model):
         """Return what it is."""
         return f"{self.title} ({self.version}, {self.language})"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, unless that would change what families have read: raises ``ValidationError``."""
+        before = None if self._state.adding else Notice.objects.filter(pk=self.pk).first()
+        if before is not None and before.published_at is not None:
+            changed = [name for name in FIXED if getattr(before, name) != getattr(self, name)]
+            if changed:
+                raise ValidationError(_("Une notice publiée ne change plus : faites-en une nouvelle version."))
+        super().save(*args, **kwargs)
+
     @property
     def sha256(self) -> str:
         """Hash (hex) of title and text: what was signed."""
         return hashlib.sha256(f"{self.title}\n\n{self.body}".encode()).hexdigest()
 
 
+FIXED = (
+    "name",
+    "version",
+    "language",
+    "form",
+    "title",
+    "body",
+    "purposes",
+    "controller",
+    "recipients",
+    "contact",
+    "retention_days",
+    "published_at",
+)
+"""What no longer changes once a notice is published; its sound may still be made, or made better."""
+
+
 class Consent(models.Model):
-    """One learner's consent record. Signatures and events hang on it; decisions are taken by ``collection.consent``."""
+    """One learner's consent record. Signatures and events hang on it; decisions are taken by ``collection.consent``.
+
+    ``notice`` is the version that is asked now. ``subject`` is the learner's id in the pipeline once a withdrawal has
+    closed the first one, which is the learner's own (ADR 10: a learner id is closed for good).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     learner = models.OneToOneField(Learner, on_delete=models.PROTECT, related_name="consent")
     notice = models.ForeignKey(Notice, on_delete=models.PROTECT)
     retention_until = models.DateField()
+    subject = models.UUIDField(null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
 
@@ -106,6 +148,24 @@ class Party(models.Model):
         ordering = ["role", "id"]
 
 
+class Channel(models.TextChoices):
+    """How an answer came."""
+
+    LINK = "link", _("par le lien reçu")
+    CODE = "code", _("avec le code imprimé")
+    PAPER = "paper", _("sur papier")
+
+
+class SignatureQuerySet(models.QuerySet["Signature"]):
+    """Answers, as far as somebody may see the paper they were given on."""
+
+    def for_user(self, user: User) -> Self:
+        """Return the answers of the learners of a teacher, all of them for a steward, none for others."""
+        if user.role not in (Account.TEACHER, Account.STEWARD):
+            return self.none()
+        return self.filter(consent__learner__in=Learner.objects.for_user(user))
+
+
 def evidence_path(signature: Signature, filename: str) -> str:
     """Return where a scan is kept: a name of ours, never the one that was sent."""
     return f"evidence/{uuid.uuid4()}"
@@ -119,9 +179,13 @@ class Signature(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.PROTECT)
     signed_on = models.DateField()
     answers = models.JSONField()
+    channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.PAPER)
     scan = models.FileField(upload_to=evidence_path, blank=True)
+    scan_type = models.CharField(max_length=32, blank=True)
     typed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SignatureQuerySet.as_manager()
 
     class Meta:
         """In the order in which they came."""
@@ -143,6 +207,52 @@ class ConsentEvent(models.Model):
         """In the order in which they came."""
 
         ordering = ["at"]
+
+
+class WithdrawalState(models.TextChoices):
+    """How far the destruction after a withdrawal has come."""
+
+    WAITING = "waiting", _("en attente")
+    WORKING = "working", _("en cours")
+    DONE = "done", _("terminé")
+
+
+class Withdrawal(models.Model):
+    """What is to be destroyed because a family took its consent back, until nothing is left of it.
+
+    ``subject`` is the learner's id in the pipeline, ``entity`` the party who withdrew, ``files`` the names of sound
+    files in the storage that are still to be destroyed, ``error`` why the last attempt failed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="withdrawals")
+    subject = models.UUIDField(unique=True)
+    role = models.CharField(max_length=16, choices=ROLES)
+    entity = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=WithdrawalState.choices, default=WithdrawalState.WAITING)
+    files = models.JSONField(default=list)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ["-at"]
+
+
+class Reminder(models.Model):
+    """A reminder that was sent to somebody: one a cause, such as ``expiry:2027-09-07``."""
+
+    party = models.ForeignKey(Party, on_delete=models.CASCADE, related_name="reminders")
+    cause = models.CharField(max_length=64)
+    sent_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Nobody is reminded twice of one thing."""
+
+        constraints = [models.UniqueConstraint(fields=["party", "cause"], name="one_reminder_a_cause")]
 
 
 def retention_end(notice: Notice, signed_on: date) -> date:

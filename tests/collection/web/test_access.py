@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from collection.web.consents import links
 from tests.collection.web.world import Place, World
 
 ROLES = ("nobody", "teacher", "colleague", "foreign teacher", "head", "foreign head", "steward", "evaluator")
@@ -48,9 +49,48 @@ ALLOWED: dict[str, set[str]] = {
     "list-edit": {"teacher", "colleague"},
     "list-delete": {"teacher", "colleague"},
     "school-list": {"head", "foreign head", "steward"},
+    "recording-send": {"teacher"},
+    "recorder": {"teacher"},
+    "equipment": SIGNED_IN - {"evaluator"},
+    "upload-create": {"teacher"},
+    "upload": {"teacher"},
+    "session-recordings": STAFF,
+    "session-progress": STAFF,
+    "recording-detail": STAFF,
+    "recording-delete": {"teacher"},
+    "recording-keep": {"teacher"},
+    "segment-review": {"teacher"},
+    "segment-decide": {"teacher"},
+    "segment-audio": {"teacher"},
+    "family": set(ROLES),
+    "family-link": set(ROLES),
+    "family-code": set(ROLES),
+    "family-answer": set(ROLES),
+    "family-withdraw": set(ROLES),
+    "family-receipt-json": set(ROLES),
+    "family-receipt-pdf": set(ROLES),
+    "family-leave": set(ROLES),
+    "notice-audio": set(ROLES),
+    "consent-progress": STAFF,
+    "consent-sheets": {"teacher"},
+    "consent-invite": {"teacher"},
+    "consent-renew": {"teacher"},
+    "consent-learner": {"teacher", "steward"},
+    "consent-paper": {"teacher"},
+    "party-contact": {"teacher"},
+    "party-links": {"teacher"},
+    "consent-scan": {"teacher", "steward"},
+    "notice-list": {"steward"},
+    "notice-create": {"steward"},
+    "notice-edit": {"steward"},
+    "notice-copy": {"steward"},
+    "notice-publish": {"steward"},
+    "withdrawal-list": {"steward"},
 }
 """Who may open the address when its object is of our school; nobody else, whatever the method."""
-WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about"}
+WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about", "notice-audio"} | {
+    name for name in ALLOWED if name.startswith("family")
+}
 """Addresses that answer people who are not signed in; the others send them to the sign-in page."""
 
 
@@ -63,8 +103,12 @@ def objects(place: Place) -> dict[str, object]:
         "session_id": place.session.pk,
         "recording_id": place.recording.pk,
         "segment_id": place.segment.pk,
+        "upload_id": place.upload.pk,
         "list_id": place.prompt_list.pk,
         "party_id": place.agreeing.consent.parties.first().pk,
+        "token": links.token(place.agreeing.consent.parties.first()),
+        "notice_id": place.agreeing.consent.notice_id,
+        "signature_id": place.agreeing.consent.signatures.exclude(scan="").get().pk,
     }
 
 

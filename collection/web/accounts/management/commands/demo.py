@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from collection.consent import today
-from collection.schema import Purpose
 from collection.synthetic.sentences import SENTENCES
 from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, Turn
+from collection.web.consents import notices
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
 
 PASSWORD = "portail-de-demonstration"  # noqa: S105 - it is printed on the screen
@@ -50,6 +50,9 @@ class Command(BaseCommand):
                 fill()
         for name, role in ACCOUNTS:
             self.stdout.write(f"  {name:<12} {PASSWORD}   ({role.label})")
+        family = Party.objects.filter(role="guardian").first()
+        if family is not None:
+            self.stdout.write(f"  /famille/code/ {family.code}   (une famille)")
 
 
 def fill() -> None:
@@ -63,16 +66,11 @@ def fill() -> None:
         school=school, name="4eB", year=f"{day.year}-{day.year + 1}", language="en", level="A2"
     )
     found.teachers.add(User.objects.get(username="enseignante"))
-    notice = Notice.objects.create(
-        name="voix",
-        version="1",
-        language="fr",
-        title="La voix de votre enfant, pour apprendre à prononcer",
-        body="Nous enregistrons des lectures à voix haute.",
-        purposes=[purpose.value for purpose in Purpose],
-        controller="Collège de la Démonstration",
-        recipients=["Parlure"],
-    )
+    notices.publish(notices.draft("Collège de la Démonstration", "dpd@demonstration.example", ["Parlure"])[0])
+    notice = notices.current()
+    assert notice is not None  # noqa: S101 - just published
+    for version in notices.texts(notice):
+        notices.speak(version)
     for last, first, answer in LEARNERS:
         learner = Learner.objects.create(
             school_class=found, last_name=last, first_name=first, birth_date=day - timedelta(days=13 * 365 + 100)
