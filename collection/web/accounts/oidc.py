@@ -76,7 +76,7 @@ def _by_email(request: HttpRequest, claims: dict[str, Any]) -> User:
     """Return the one account of a verified address."""
     email = claims.get("email")
     verified = claims.get("email_verified") is True or settings.OIDC_TRUST_EMAIL
-    if not isinstance(email, str) or not email or not verified:
+    if not isinstance(email, str) or not email or "\0" in email or not verified:
         _refuse(
             request, "unverified", _("Votre établissement ne confirme pas votre adresse : demandez-lui de le faire.")
         )

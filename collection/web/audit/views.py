@@ -18,7 +18,7 @@ PAGE = 50
 def entries(request: Request) -> HttpResponse:
     """Show the journal, newest first, searched by action, actor or subject, and verified when asked."""
     found = Entry.objects.order_by("-seq")
-    if wanted := request.GET.get("q", "").strip():
+    if wanted := request.GET.get("q", "").replace("\0", "").strip():
         found = (
             found.filter(action__icontains=wanted)
             | found.filter(actor__icontains=wanted)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -89,6 +91,14 @@ def class_detail(request: Request, class_id: str) -> HttpResponse:
     return render(request, "classes/detail.html", context)
 
 
+def _named(accounts: Iterable[User], name: str) -> User:
+    """Return the account of a name; found here, since not every database takes every character."""
+    for one in accounts:
+        if one.username == name:
+            return one
+    raise Http404
+
+
 @allowed(Role.TEACHER)
 def class_teachers(request: Request, class_id: str) -> HttpResponse:
     """Add a colleague of the same school to a class, or take one off; somebody always stays."""
@@ -99,12 +109,12 @@ def class_teachers(request: Request, class_id: str) -> HttpResponse:
         with transaction.atomic():
             locked = SchoolClass.objects.select_for_update().get(pk=found.pk)
             if who := request.POST.get("add"):
-                added = get_object_or_404(others, username=who)
+                added = _named(others, who)
                 locked.teachers.add(added)
                 journal.record(request.user, "class.teacher.add", locked, teacher=str(added.pk))
                 messages.success(request, _("Votre collègue voit maintenant cette classe."))
             elif who := request.POST.get("remove"):
-                removed = get_object_or_404(locked.teachers.all(), username=who)
+                removed = _named(locked.teachers.all(), who)
                 if locked.teachers.count() == 1:
                     messages.error(request, _("Une classe garde toujours un enseignant : ajoutez d’abord un collègue."))
                 else:

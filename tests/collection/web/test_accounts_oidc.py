@@ -81,6 +81,7 @@ def test_a_verified_address_finds_its_account_and_sub_counts_from_then_on(teache
     [
         ({"email_verified": False}, "ne confirme pas votre adresse"),
         ({"email_verified": "true"}, "ne confirme pas votre adresse"),
+        ({"email": "a\0@b.example"}, "ne confirme pas votre adresse"),
         ({"email": None}, "ne confirme pas votre adresse"),
         ({"email": "inconnu@college.example"}, "Aucun compte"),
         # Looks like an i, is none.

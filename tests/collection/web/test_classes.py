@@ -209,8 +209,9 @@ class TestTeachers:
 
     def test_nobody_of_another_school_and_no_head_is_added(self, teacher, everyone):
         page = at("class-teachers", everyone.ours.school_class)
-        for stranger in (everyone.theirs.teacher, everyone.ours.head, everyone.steward):
-            assert teacher.post(page, {"add": stranger.username}).status_code == 404
+        strangers = [one.username for one in (everyone.theirs.teacher, everyone.ours.head, everyone.steward)]
+        for name in (*strangers, "a\0b"):
+            assert teacher.post(page, {"add": name}).status_code == 404
 
     def test_the_last_teacher_stays(self, teacher, ours):
         page = at("class-teachers", ours.school_class)
