@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Interval
+from eval.decoding import HEARS_NOTHING_TOLD
 from eval.figures import CONSTANT, Calibration, Rated, figure, pearson_interval
 from eval.metrics import Flags, Floats, Value
 from eval.predictions import encode, floats
@@ -113,14 +114,16 @@ def diagnosis_figure(phones: pa.Table, threshold: float | None, config: Bootstra
     gop, accuracy = floats(phones, "gop"), floats(phones, "accuracy")
     realised, heard = phones.column("realised").to_pylist(), phones.column("heard").to_pylist()
     canonical = phones.column("canonical").to_pylist()
-    known = np.array([said is not None for said in realised], dtype=bool) & np.isfinite(gop)
+    told = np.array([one is not None for one in heard], dtype=bool)
+    known = np.array([said is not None for said in realised], dtype=bool) & np.isfinite(gop) & told
     wrong_phone = np.array(
         [said is not None and said != wanted for said, wanted in zip(realised, canonical, strict=True)]
     )
     bad = known & np.where(np.isfinite(accuracy), accuracy < metrics.MISPRONOUNCED_BELOW, wrong_phone.astype(bool))
     found = bad & (gop < threshold) if threshold is not None else np.zeros(len(gop), dtype=bool)
     off = np.array([said != was for said, was in zip(realised, heard, strict=True)], dtype=bool)
-    why = "nobody wrote down what was said in place of the mispronounced phones"
+    silent = len(told) > 0 and not told.any()
+    why = HEARS_NOTHING_TOLD if silent else "nobody wrote down what was said in place of the mispronounced phones"
     reason = why if not bad.any() else "no threshold" if threshold is None else "no mispronunciation was found"
     value = metrics.ratio(int((found & off).sum()), int(found.sum()), reason)
     codes, speakers = encode(phones.column("speaker_id").to_pylist())

@@ -15,3 +15,7 @@ class ReportError(ParlureError):
 
 class BenchError(ParlureError):
     """A benchmark could not run what it measures."""
+
+
+class PredictionsError(ScoreError):
+    """Predictions of another system cannot be scored as they are."""

@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Codes, Interval
+from eval.decoding import NOT_DECODED
 from eval.metrics import NOTHING, EditCounts, Flags, Floats, Value
 from eval.predictions import encode, floats
 
 CONSTANT = "the mean accuracy of the calibration split, for every phone"
 ISOTONIC, AS_PREDICTED = "isotonic", "as_predicted"
 """How a score is brought to the human scale: GOP by a fitted mapping, the accuracy of a scorer not at all."""
+SILENT = "a model that hears nothing"
 COIN = "a coin that flags as often as the model"
 PHONES, WORDS, UTTERANCES, PROBABILITY = "phones", "words", "utterances", "probability"
 """What a figure is about."""
@@ -118,23 +120,21 @@ def calibrate(rated: Rated, split: str, calibration_split: str) -> Calibration:
 
 
 def error_figures(
-    utterances: pa.Table, edits: list[tuple[EditCounts, ...]], config: BootstrapConfig
+    utterances: pa.Table, edits: list[tuple[EditCounts, ...]] | None, config: BootstrapConfig
 ) -> list[dict[str, Any]]:
-    """Return the phone error rates against what was said and against the prompt."""
+    """Return the phone error rates against what was said and against the prompt; without ``edits``, why none."""
     codes, speakers = encode(utterances.column("speaker_id").to_pylist())
     found = []
     for index, (name, title) in enumerate(
         [("per", "Phone error rate, against what was said"), ("per_prompt", "Phone error rate, against the prompt")]
     ):
-        counts = [pair[index] for pair in edits]
+        counts = [pair[index] for pair in edits or ()]
         table = np.array([(count.errors, count.reference) for count in counts], dtype=np.float64).reshape(-1, 2)
-        sums = bootstrap.speaker_sums(codes, table, len(speakers))
+        sums = bootstrap.speaker_sums(codes[: len(table)], table, len(speakers))
         interval = bootstrap.interval(sums, bootstrap.rate_statistic, config)
-        rate = sum(counts, EditCounts()).rate()
+        rate = Value(None, NOT_DECODED) if edits is None else sum(counts, EditCounts()).rate()
         silence = Value(1.0 if rate.value is not None else None)
-        found.append(
-            figure(name, title, rate, interval, silence, "a model that hears nothing", better="lower", percent=True)
-        )
+        found.append(figure(name, title, rate, interval, silence, SILENT, better="lower", percent=True))
     return found
 
 

@@ -28,6 +28,7 @@ from eval.text import figure_text
 
 GATE_FILE = "gate.json"
 OLDER = "the run is older than this figure: score again with this version"
+OUTSIDE = "unknown: another system"
 _AT_LEAST, _AT_MOST = "at least", "at most"
 
 
@@ -91,7 +92,8 @@ def gate(config: GateConfig) -> list[Check]:
     folder = existing(config.run, "Run folder")
     run = read_run(folder)
     finished = manifest.read(folder) or {}
-    lineage = withdrawals(Path(finished["config"]["model"]), Path(finished["config"]["data"]))
+    told = finished["config"]
+    lineage = withdrawals(Path(told["model"]) if "model" in told else None, Path(told["data"]))
     checks = [*lineage_checks(config.policy, lineage), *figure_checks(config.policy, run)]
     verdict = {
         "policy": asdict(config.policy),
@@ -103,10 +105,16 @@ def gate(config: GateConfig) -> list[Check]:
     return checks
 
 
-def withdrawals(model: Path, data: Path) -> dict[str, str | None]:
-    """Return, for model and release, why their lineage is not clean; ``None`` where it is."""
+def withdrawals(model: Path | None, data: Path) -> dict[str, str | None]:
+    """Return, for model and release, why their lineage is not clean; ``None`` where it is.
+
+    Of another system (no ``model`` folder) nobody can tell whom it learned from: not clean.
+    """
     found: dict[str, str | None] = {}
-    for what, path in (("model", model.expanduser()), ("release", data.expanduser())):
+    for what, path in (("model", model and model.expanduser()), ("release", data.expanduser())):
+        if path is None:
+            found[what] = OUTSIDE
+            continue
         marker = withdrawn.read(path)
         if not path.is_dir():
             found[what] = f"the folder {path} is gone, so nobody can tell"
@@ -133,6 +141,7 @@ def figure_checks(policy: Policy, run: dict[str, Any]) -> Iterator[Check]:
         shared = speakers["shared_with_training"]
         verified = shared == 0 and not speakers["other_releases_learned_from"]
         why = "the model learned from other releases, whose pseudonyms cannot be joined"
+        why = OUTSIDE if run["model"].get("outside") else why
         yield Check(
             "speakers new to the model",
             "verified" if verified else "not verified",

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig
+from eval.decoding import was_decoded
 from eval.figures import AS_PREDICTED, Calibration, mean_interval, rated_phones
 from eval.metrics import EditCounts
 from eval.predictions import Predictions, encode
@@ -75,6 +76,9 @@ def _order(name: str) -> tuple[bool, float, str]:
 
 def _error_rate(utterances: pa.Table, config: BootstrapConfig) -> dict[str, Any]:
     rows = utterances.select(["spoken", "decoded"]).to_pylist()
+    if not was_decoded(utterances):
+        nothing = dict.fromkeys(("errors", "per", "low", "high"))
+        return {"utterances": len(rows), "reference_phones": sum(len(row["spoken"]) for row in rows), **nothing}
     edits = [metrics.count_edits(row["spoken"], row["decoded"]) for row in rows]
     codes, speakers = encode(utterances.column("speaker_id").to_pylist())
     table = np.array([(count.errors, count.reference) for count in edits], dtype=np.float64)

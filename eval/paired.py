@@ -14,6 +14,7 @@ import numpy as np
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Statistic
+from eval.decoding import NOT_DECODED
 from eval.errors import ReportError
 from eval.figures import AS_PREDICTED, ISOTONIC, Calibration, Rated, rated_phones
 from eval.metrics import Floats, Value
@@ -119,7 +120,10 @@ def _check_same(runs: Sequence[Scored]) -> None:
 
 
 def _errors(run: Scored) -> Sums | str:
-    edits = [said for said, _ in utterance_edits(run.part.utterances)]
+    found = utterance_edits(run.part.utterances)
+    if found is None:
+        return NOT_DECODED
+    edits = [said for said, _ in found]
     codes, speakers = encode(run.part.utterances.column("speaker_id").to_pylist())
     table = np.array([(one.errors, one.reference) for one in edits], dtype=np.float64).reshape(-1, 2)
     return bootstrap.speaker_sums(codes, table, len(speakers)), bootstrap.rate_statistic

@@ -139,7 +139,7 @@ def _score(
             phones += found
             words += _words(row, assessment, split)
             utterances.append(utterance)
-    raters = [rating for row in rows for rating in _raters(row, split)]
+    raters = [rating for row in rows for rating in raters_of(row, split)]
     return predictions.to_predictions(phones, utterances, gop_kind, words, raters)
 
 
@@ -159,23 +159,30 @@ def _rows(
         [(None, None) if score is None else (score.start, score.end) for score in scores],
         [{} if score is None else {name: getattr(score, name) for name in BESIDE} for score in scores],
     )
-    slices = {name: row["speaker"][name] for name in predictions.SPEAKER_SLICES}
-    utterance = UtterancePrediction(
+    predicted = assessment.scores or Scores()
+    return phones, utterance_of(row, split, assessment.decoded, str(assessment.verdict), predicted)
+
+
+def utterance_of(
+    row: dict[str, Any], split: str, decoded: tuple[str, ...] | None, verdict: str, predicted: Scores
+) -> UtterancePrediction:
+    """Join one row with what was heard and scored of the whole utterance."""
+    canonical = [Phone(**phone) for phone in row["phones"]]
+    return UtterancePrediction(
         row["utterance_id"],
         row["speaker_id"],
         split,
         row["duration"],
         tuple(phone.canonical for phone in canonical),
         predictions.spoken_phones(canonical),
-        assessment.decoded,
-        str(assessment.verdict),
+        decoded,
+        verdict,
         device=row["device"],
         snr_band=predictions.snr_band((row["quality"] or {}).get("snr_db")),
         human=Scores(**(row["scores"] or {})),
-        predicted=assessment.scores or Scores(),
-        **slices,
+        predicted=predicted,
+        **{name: row["speaker"][name] for name in predictions.SPEAKER_SLICES},
     )
-    return phones, utterance
 
 
 def _words(row: dict[str, Any], assessment: Assessment, split: str) -> list[WordPrediction]:
@@ -195,7 +202,8 @@ def _words(row: dict[str, Any], assessment: Assessment, split: str) -> list[Word
     ]
 
 
-def _raters(row: dict[str, Any], split: str) -> list[RaterScores]:
+def raters_of(row: dict[str, Any], split: str) -> list[RaterScores]:
+    """Return what each human gave one row."""
     return [
         RaterScores(
             row["utterance_id"],

@@ -39,6 +39,7 @@ SLICES = (*SPEAKER_SLICES, "device", "snr_band")
 class PhonePrediction:
     """One canonical phone: what was heard in its place ("" for nothing), how it was judged, the human accuracy (0-2).
 
+    ``heard`` is ``None`` for a system that does not say; ``reference_start`` and ``reference_end`` (s) are an expert's.
     ``gop`` is what is judged, low for bad: a GOP, or the accuracy that a scorer predicts. ``gop_sf`` and ``gop_lp`` are
     told beside it; ``mispronounced`` (a probability) and ``flagged`` only by a model with a scorer.
     """
@@ -49,7 +50,7 @@ class PhonePrediction:
     slot: int
     word_index: int
     canonical: str
-    heard: str
+    heard: str | None
     gop: float | None
     start: Seconds | None
     end: Seconds | None
@@ -59,6 +60,8 @@ class PhonePrediction:
     gop_lp: float | None = None
     mispronounced: float | None = None
     flagged: bool | None = None
+    reference_start: Seconds | None = None
+    reference_end: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class RaterScores:
 
 @dataclass(frozen=True, slots=True)
 class UtterancePrediction:
-    """One utterance: the prompt's phones, those said as far as known, those decoded, the verdict, scores, slices."""
+    """One utterance: phones of the prompt, said as far as known, decoded (``None``: not told); scores and slices."""
 
     utterance_id: str
     speaker_id: str
@@ -96,7 +99,7 @@ class UtterancePrediction:
     duration: Seconds
     canonical: tuple[str, ...]
     spoken: tuple[str, ...]
-    decoded: tuple[str, ...]
+    decoded: tuple[str, ...] | None
     verdict: str = "ok"
     age_band: str | None = None
     gender: str | None = None
@@ -112,21 +115,16 @@ class UtterancePrediction:
 _KEYS = [("utterance_id", pa.string()), ("speaker_id", pa.string()), ("split", pa.string())]
 _SCORES = pa.struct([(name, pa.float64()) for name in UTTERANCE_SCORES])
 _WORD_SCORES = pa.struct([(name, pa.float64()) for name in WORD_SCORES])
+_PHONE_FLOATS = (
+    *("gop", "start", "end", "accuracy", "gop_sf", "gop_lp", "mispronounced"),
+    *("reference_start", "reference_end"),
+)
 PHONES = pa.schema(
     [
         *_KEYS,
-        ("slot", pa.int32()),
-        ("word_index", pa.int32()),
-        ("canonical", pa.string()),
-        ("heard", pa.string()),
-        ("gop", pa.float64()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("realised", pa.string()),
-        ("gop_sf", pa.float64()),
-        ("gop_lp", pa.float64()),
-        ("mispronounced", pa.float64()),
+        *((name, pa.int32()) for name in ("slot", "word_index")),
+        *((name, pa.string()) for name in ("canonical", "heard", "realised")),
+        *((name, pa.float64()) for name in _PHONE_FLOATS),
         ("flagged", pa.bool_()),
     ]
 )
@@ -217,6 +215,8 @@ def phone_predictions(
             phone.accuracy,
             phone.realised,
             **more,
+            reference_start=phone.start,
+            reference_end=phone.end,
         )
         for slot, (phone, symbol, gop, (start, end), more) in enumerate(
             zip(phones, heard, gops, times, beside, strict=True)

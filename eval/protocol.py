@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from eval.decoding import NOT_DECODED
 from eval.text import NONE, figure_text, plain
 
 Run = dict[str, Any]
@@ -27,7 +28,9 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
         found.append("The models were not scored on the same utterances: do not compare their columns.")
     for run, name in zip(runs, names, strict=True):
         speakers, counts = run["protocol"]["speakers"], run["counts"]
-        if speakers["shared_with_training"] is None:
+        if run["model"].get("outside"):
+            found += _of_another_system(run, name)
+        elif speakers["shared_with_training"] is None:
             found.append(
                 f"{name} learned from other releases than this one, whose pseudonyms cannot be joined: that its "
                 "evaluated speakers are new to it is not verified."
@@ -62,9 +65,35 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
     return found
 
 
-def _edits(edits: dict[str, int]) -> Lines:
+def _of_another_system(run: Run, name: str) -> Lines:
+    outside, left = run["model"]["outside"], run["protocol"]["left_out"].values()
+    missing = sum(reasons.get("no_prediction", 0) for reasons in left)
+    filled = outside.get("phones_given_the_mean_of_their_word", 0)
+    return [
+        f"{name} is another system: whom it learned from is unknown, so nobody can say that the evaluated speakers are "
+        "new to it.",
+        *([f"{name} gave no prediction for {missing} utterance(s): its figures are of the others."] if missing else []),
+        *(
+            [f"{name} has no score of its own for {filled} phone(s): they got the mean of their word."]
+            if filled
+            else []
+        ),
+    ]
+
+
+def _edits(edits: dict[str, int] | None) -> Lines:
+    if edits is None:
+        return [NOT_DECODED]
     parts = ", ".join(f"{edits[name]:,} {name}" for name in ("substitutions", "deletions", "insertions"))
     return [f"{edits['reference']:,} phones in the reference", parts]
+
+
+def _without_listening(counts: dict[str, Any]) -> Lines:
+    said = counts["edits_said"]
+    if said is None:
+        return [f"{counts['edits_prompt_against_said']:,} edits"]
+    rate = counts["edits_prompt_against_said"] / said["reference"] if said["reference"] else None
+    return [f"{figure_text(rate, True)} error rate without listening"]
 
 
 def _left_out(run: Run) -> Lines:
@@ -77,6 +106,9 @@ def _left_out(run: Run) -> Lines:
 
 
 def _learned_from(run: Run) -> Lines:
+    if outside := run["model"].get("outside"):
+        told = {plain(key): value for key, value in outside.items() if isinstance(value, int) and value}
+        return [str(outside["lineage"]), *(f"{key}: {value:,}" for key, value in told.items())]
     return [
         f"{one['name']}: {', '.join(one['splits'])}, {one['speakers']} speakers, manifest {one['manifest_sha256'][:12]}"
         for one in run["model"]["learned_from"]
@@ -85,6 +117,8 @@ def _learned_from(run: Run) -> Lines:
 
 def _separation(run: Run) -> Lines:
     speakers = run["protocol"]["speakers"]
+    if run["model"].get("outside"):
+        return [f"not verified, {run['model']['outside']['lineage']}"]
     if speakers["shared_with_training"] is None:
         return ["not verified: the model learned from other releases"]
     heard = speakers["learned_from_in_this_release"]
@@ -166,15 +200,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
     "Counts behind the error rates": {
         "Against what was said": lambda run: _edits(run["counts"]["edits_said"]),
         "Against the prompt": lambda run: _edits(run["counts"]["edits_prompt"]),
-        "The prompt itself against what was said": lambda run: [
-            figure_text(
-                run["counts"]["edits_prompt_against_said"] / run["counts"]["edits_said"]["reference"]
-                if run["counts"]["edits_said"]["reference"]
-                else None,
-                True,
-            )
-            + " error rate without listening"
-        ],
+        "The prompt itself against what was said": lambda run: _without_listening(run["counts"]),
     },
     "Choices": {
         "What is judged": _judged,

@@ -21,6 +21,7 @@ from collection.cli import console, existing, run_verb
 from eval import plots, predictions
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ReportError
+from eval.model_index import model_index
 from eval.paired import difference_cells, differences, scored
 from eval.protocol import protocol_rows, warnings
 from eval.report_scorer import alone_rows, bias_ends, bias_rows, gap_texts, human_text, risk_texts
@@ -45,6 +46,8 @@ class ReportConfig:
     """The HTML file to write; an older one is replaced."""
     title: str = "Pronunciation scoring report"
     """Heading of the page."""
+    model_index: str | None = None
+    """Markdown file to write with the header of a Hub model card that holds the figures."""
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -157,6 +160,7 @@ def _run(run: dict[str, Any], name: str, prefix: str) -> dict[str, Any]:
         # Matplotlib escapes the text it writes, so its SVG is markup already.
         "plots": {key: svg and Markup(svg) for key, svg in drawn.items()},  # noqa: S704
         "confusions": top_confusions(run["confusions"]),
+        "decoded": run["counts"].get("edits_said") is not None,
     }
 
 
@@ -230,6 +234,8 @@ def work(config: ReportConfig) -> None:
     out = Path(config.out).expanduser()
     compared = compared_with_first(folders, runs) if len(runs) > 1 else []
     manifest.atomic_write(out, render(runs, config.title, compared))
+    if config.model_index is not None:
+        manifest.atomic_write(Path(config.model_index).expanduser(), model_index(runs))
     console.print(f"Report: {out.resolve()}", markup=False, soft_wrap=True, highlight=False)
 
 

@@ -32,7 +32,7 @@ from training.assess import Assessor
 from training.lineage import Lineage
 
 METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.2.0"
+METRICS_VERSION = "1.3.0"
 PARTS = ".parts"
 
 

@@ -16,7 +16,9 @@ import pyarrow as pa
 from eval import agreement, metrics, probability
 from eval.bias import bias_by_age
 from eval.bootstrap import BootstrapConfig
+from eval.boundaries import boundary_figures
 from eval.conventions import LABEL_NAMES, convention_figures, diagnosis_figure, label_bins
+from eval.decoding import was_decoded
 from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
 from eval.groups import by_group, gaps
 from eval.levels import level_counts, level_figures
@@ -71,6 +73,7 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
             *agreement_figures(rated, calibration, options.bootstrap, ceiling),
             *convention_figures(rated, calibration, options.bootstrap),
             diagnosis_figure(part.phones, calibration.threshold.value, options.bootstrap),
+            *boundary_figures(part.phones, options.bootstrap),
             *([] if said is None else probability.probability_figures(said, calibration, options.bootstrap)),
             *level_figures(part, known, calibration.reason, options.bootstrap),
         ],
@@ -105,14 +108,24 @@ def alone(part: Predictions, other: Predictions, options: SummaryOptions) -> lis
     return found
 
 
-def utterance_edits(utterances: pa.Table) -> list[tuple[EditCounts, ...]]:
-    """Count the edits of each utterance's decoding against what was said and against the prompt."""
+def utterance_edits(utterances: pa.Table) -> list[tuple[EditCounts, ...]] | None:
+    """Count the edits of each utterance's decoding against what was said and against the prompt.
+
+    ``None`` for a system that does not decode.
+    """
+    if not was_decoded(utterances):
+        return None
     rows = utterances.select(["spoken", "canonical", "decoded"]).to_pylist()
     return [tuple(metrics.count_edits(row[name], row["decoded"]) for name in ("spoken", "canonical")) for row in rows]
 
 
 def confusions(utterances: pa.Table) -> list[dict[str, Any]]:
-    """Return canonical phone x heard, most frequent first: heard "" is a deletion, canonical "" an insertion."""
+    """Return canonical phone x heard, most frequent first: heard "" is a deletion, canonical "" an insertion.
+
+    Empty for a system that does not decode.
+    """
+    if not was_decoded(utterances):
+        return []
     rows = utterances.select(["canonical", "decoded"]).to_pylist()
     pairs = (pair for row in rows for pair in metrics.edit_pairs(row["canonical"], row["decoded"]))
     counts = sorted(metrics.confusion_counts(pairs).items(), key=lambda item: (-item[1], item[0]))
@@ -142,7 +155,9 @@ def score_by_label(rated: Rated, calibration: Calibration) -> dict[str, Any] | N
     return {"gop_edges": edges.tolist(), "cells": cells}
 
 
-def _edit_totals(edits: list[tuple[EditCounts, ...]]) -> dict[str, Any]:
+def _edit_totals(edits: list[tuple[EditCounts, ...]] | None) -> dict[str, Any]:
+    if edits is None:
+        return {"edits_said": None, "edits_prompt": None}
     said, prompt = (sum((pair[index] for pair in edits), EditCounts()) for index in (0, 1))
     names = ("correct", "substitutions", "deletions", "insertions", "reference")
     return {

@@ -27,6 +27,7 @@ MODULES = {
     "gate": "eval.gate",
     "keys": "collection.keys",
     "lineage": "training.lineage",
+    "outside": "eval.outside",
     "pretrain": "training.pretrain",
     "privacy": "eval.privacy",
     "publish": "collection.publish",

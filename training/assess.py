@@ -220,12 +220,15 @@ class AssessConfig:
     """Where to write the assessment as JSON; nothing is written by default."""
     azure: str | None = None
     """Where to write it in the shape of Azure's pronunciation assessment, for front-ends that read that."""
+    textgrid: str | None = None
+    """Where to write words and phones with their times as a Praat TextGrid (extra praat)."""
     settings: AssessSettings = field(default_factory=lambda: AssessSettings(prosody=True))
     """Limits on the sound and on the search for the pronunciation; prosody is measured unless switched off."""
 
 
 def work(config: AssessConfig) -> None:
     """Assess one file and print the feedback; raise ``AssessmentError`` with advice where it cannot be scored."""
+    from collection import textgrid
     from collection.audio import decode
     from training.azure import to_azure
     from training.feedback import ADVICE, render, render_prosody
@@ -242,6 +245,9 @@ def work(config: AssessConfig) -> None:
         atomic_write(Path(config.json), assessment.to_json() + "\n")
     if config.azure:
         atomic_write(Path(config.azure), json.dumps(to_azure(assessment, text), ensure_ascii=False) + "\n")
+    if config.textgrid and assessment.phones:
+        tiers = textgrid.of_reading(assessment.words, assessment.phones)
+        textgrid.write(Path(config.textgrid), tiers, assessment.duration)
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 
-from collection import cli, manifest, withdrawn
+from collection import cli, manifest
+from collection.withdrawal import withdrawn
 from training import lineage
 from training.errors import ModelError
 from training.posteriors import Heard, PosteriorModel

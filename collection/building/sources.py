@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from collection.errors import ConfigError, IntakeError
-from collection.importers import speechocean762
+from collection.importers import epadb, l2arctic, speechocean762
 from collection.intake import REGISTER, Intake, read_intake
 from collection.register import ConsentRecord, read_register
 
 FOLDER = "folder"
-CORPORA: Mapping[str, Callable[[Path], Intake]] = {speechocean762.SOURCE: speechocean762.read}
+CORPORA: Mapping[str, Callable[[Path], Intake]] = {
+    epadb.SOURCE: epadb.read,
+    l2arctic.SOURCE: l2arctic.read,
+    speechocean762.SOURCE: speechocean762.read,
+}
 """Importers of public corpora by the name of their source."""
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from collection.errors import IntakeError
-from collection.intake import REGISTER, ROSTER, Annotation, Intake, Learner, Licence, Recording
+from collection.importers.corpus_folder import refuse_intakes
+from collection.intake import Annotation, Intake, Learner, Licence, Recording
 from collection.schema import Phone, Purpose, Rating, Scores, Split, Word, WordScores
 from collection.sound import paths
 
@@ -44,7 +45,7 @@ def read(folder: Path) -> Intake:
     lies outside the folder or behind a link, and when the folder is an intake: learners' consents have no licence.
     """
     root = folder.resolve()
-    _refuse_intakes((root, *root.parents))
+    refuse_intakes((root, *root.parents))
     scores = _json(folder / "resource" / "scores.json")
     detail_path = folder / "resource" / "scores-detail.json"
     details = _json(detail_path) if detail_path.exists() else {}
@@ -57,7 +58,7 @@ def read(folder: Path) -> Intake:
         learners.update(_learners(half))
         recordings += _recordings(folder, half, split, learners)
     paths.check_distinct((f"utterance {one.recording_id}", one.path) for one in recordings)
-    _refuse_intakes({above for one in recordings for above in one.path.parents if above.is_relative_to(root)})
+    refuse_intakes({above for one in recordings for above in one.path.parents if above.is_relative_to(root)})
     annotations = {
         (recording.recording_id, 0): _annotation(recording, scores[recording.recording_id], details)
         for recording in recordings
@@ -73,16 +74,6 @@ def parse_marks(spoken: str) -> list[float]:
     """
     tokens = [token for token in spoken.split() if not token.startswith("[")]
     return [{"{": 1.0, "(": 0.0}.get(token[0], 2.0) for token in tokens]
-
-
-def _refuse_intakes(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        marker = next((name for name in (ROSTER, REGISTER) if (folder / name).exists()), None)
-        if marker:
-            raise IntakeError(
-                f"{folder} holds {marker}: it is an intake folder, where each learner's consent counts and no corpus "
-                f"licence does. Build it with source=folder intake={folder}."
-            )
 
 
 def _learners(half: Path) -> Iterator[tuple[str, Learner]]:

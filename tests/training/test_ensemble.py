@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from collection import withdrawn
 from collection.audio import decode_flac
 from collection.release import Release
 from collection.schema import Split
+from collection.withdrawal import withdrawn
 from tests.training.test_score_stage import configured, finished, release
 from training import lineage
 from training.assess import Assessor
