@@ -9,7 +9,7 @@ room and microphone shift all voices alike. Threshold and weights are measured o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -44,6 +44,9 @@ class AttributionConfig:
     threshold: float = 0.25
     """Evidence, from -3 to 2, from which a reading is its reader's; higher loses more readings and lets fewer
     unconsenting voices through (``python -m eval.attribution`` draws the curve)."""
+    grown: float = 0.1
+    """Taken from the evidence of readers who are not known to be under 16: grown voices are told apart more surely, and
+    what leaks of them at children's threshold is more."""
     weakest_weight: float = 0.5
     """Weight of the weakest window beside the whole reading, whose weight is 1; the sum is divided by both."""
     vouching: float = 0.35
@@ -54,8 +57,8 @@ class AttributionConfig:
     """Similarity of the speech before and after a point below which the speaker is taken to have changed there."""
 
     def __post_init__(self) -> None:
-        if self.weakest_weight < 0 or not -3 <= self.threshold <= 2:
-            raise ConfigError("attribution: weakest_weight is 0 or more, and threshold lies between -3 and 2.")
+        if min(self.weakest_weight, self.grown) < 0 or not -3 <= self.threshold <= 2:
+            raise ConfigError("attribution: weakest_weight and grown are 0 or more, threshold lies between -3 and 2.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,13 @@ def decide(
     prints: Vectors,
     mean: Vectors,
     config: AttributionConfig,
+    children: Collection[int] = (),
 ) -> list[Verdict | None]:
     """Decide for each reading whether it is that of its reader; ``None`` for one of somebody who is not enrolled.
 
     ``readings`` are the embeddings (w, 256) of every reading of the recording, and ``readers`` say which of the
     enrolled learners is to read there. ``prints`` (n, 256) are the voiceprints of all who are enrolled, ``mean`` (256,)
-    is the mean embedding of the recording.
+    is the mean embedding of the recording. ``children`` are those of the enrolled who are known to be under 16.
     """
     if not readings:
         return []
@@ -114,24 +118,31 @@ def decide(
         theirs = np.vstack([voices[reader], whole[own_lines & sure[:, reader]]])
         rivals = np.delete(voices, reader, axis=0)
         windows = centred(readings[at], mean)
-        verdicts.append(_judge(whole[at], windows, theirs, rivals, whole[others_lines], config))
+        handicap = 0.0 if reader in children else config.grown
+        verdicts.append(_judge(whole[at], windows, theirs, rivals, whole[others_lines], config, handicap))
     return verdicts
 
 
 def _judge(
-    whole: Vectors, windows: Vectors, theirs: Vectors, rivals: Vectors, elsewhere: Vectors, config: AttributionConfig
+    whole: Vectors,
+    windows: Vectors,
+    theirs: Vectors,
+    rivals: Vectors,
+    elsewhere: Vectors,
+    config: AttributionConfig,
+    handicap: float,
 ) -> Verdict:
     """Judge one reading (256,) and its windows (w, 256).
 
     ``theirs`` are its reader's voiceprint and the readings that vouch for them, ``rivals`` the voiceprints of the other
-    learners, ``elsewhere`` the readings on others' lines.
+    learners, ``elsewhere`` the readings on others' lines; ``handicap`` is taken from the evidence.
     """
     own = float(whole @ theirs[0])
     weakest = float((windows @ theirs[0]).min())
     other = float((rivals @ whole).max(initial=-1.0))
     rival = max(other, float((elsewhere @ whole).max(initial=-1.0)), ALIKE)
     ahead = float((theirs @ whole).max()) - rival
-    evidence = (own + config.weakest_weight * weakest) / (1 + config.weakest_weight) + ahead
+    evidence = (own + config.weakest_weight * weakest) / (1 + config.weakest_weight) + ahead - handicap
     if evidence < config.threshold:
         return Verdict(evidence, Nobody.OTHER_VOICE if other > own else Nobody.VOICE_UNSURE)
     behind = (windows @ elsewhere.T).max(axis=1, initial=-1.0) - (windows @ theirs.T).max(axis=1)

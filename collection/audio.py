@@ -11,6 +11,7 @@ import os
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,13 @@ from collection.sound import sandbox
 from collection.sound.containers import RefusedError
 from collection.sound.refusals import REASONS, CorruptError, DecoderCrashedError, SoundError
 
-__all__ = ["REASONS", "AudioLimits", "Sound", "SoundError", "decode", "decode_flac", "encode_flac"]
+__all__ = ["REASONS", "AudioLimits", "Sound", "SoundError", "decode", "decode_flac", "decode_flac_part", "encode_flac"]
 
 Samples = npt.NDArray[np.float32]
 
 FULL_SCALE = 32_768
 """Steps of 16-bit sound that make an amplitude of 1.0."""
+_PART = 2**20
 
 
 @dataclass
@@ -138,9 +140,12 @@ def encode_flac(samples: Samples) -> bytes:
     """
     if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
         raise ValueError(f"encode_flac takes finite mono samples; these have shape {samples.shape} or hold NaN")
-    steps = np.clip(np.rint(samples.astype(np.float32) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     buffer = io.BytesIO()
-    soundfile.write(buffer, steps, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as sound:
+        # In parts: three hours of samples take their own room and no more.
+        for start in range(0, len(samples), _PART):
+            steps = np.rint(samples[start : start + _PART].astype(np.float32) * FULL_SCALE)
+            sound.write(np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16))
     return buffer.getvalue()
 
 
@@ -160,3 +165,20 @@ def decode_flac(data: bytes) -> Samples:
     raise CorruptError(
         "A row's sound is not FLAC, 16 kHz, mono and whole as a release holds it: build the release again."
     )
+
+
+def decode_flac_part(file: BinaryIO, start: Seconds, end: Seconds) -> Samples:
+    """Return the float32 samples (n,) from ``start`` to ``end`` of a FLAC file of ours; the rest is not decoded.
+
+    A part that reaches beyond the sound is cut to it. Raises ``CorruptError`` for what ``encode_flac`` did not make.
+    """
+    try:
+        with soundfile.SoundFile(file) as sound:
+            if (sound.format, sound.samplerate, sound.channels) == ("FLAC", SAMPLE_RATE, 1):
+                first, last = (min(max(0, round(at * SAMPLE_RATE)), sound.frames) for at in (start, end))
+                sound.seek(first)
+                samples: Samples = sound.read(max(0, last - first), dtype="float32")
+                return samples
+    except soundfile.LibsndfileError:
+        pass
+    raise CorruptError("A kept sound is not FLAC, 16 kHz, mono and whole as it was written: send the file again.")

@@ -10,6 +10,7 @@ under the learner's present consent record is kept as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from omegaconf import MISSING
 
 from collection import audio
 from collection.audio import AudioLimits
+from collection.building.admission import birth_dates_disagree, held_when_recorded
 from collection.classes import voice_encoder, voiceprints
 from collection.cli import console, existing, progress, run_verb
-from collection.consent import ConsentPolicy, asked_on, read_register
+from collection.consent import ConsentPolicy, ConsentRecord, asked_on, read_register
 from collection.errors import AudioError, IntakeError, VoiceprintError
-from collection.intake import REGISTER, read_intake
-from collection.keys import read_key
+from collection.intake import REGISTER, Learner, Recording, read_intake
+from collection.keys import Key, read_key
+from collection.schema import Purpose
 from collection.segment import SegmentConfig, Segmenter, cut
 from collection.withdrawal import tombstones
 
@@ -48,14 +51,15 @@ class EnrolConfig:
 def enrol(config: EnrolConfig) -> dict[str, str | None]:
     """Enrol every learner who has an enrolment recording; return pseudonyms with the reason of each failure.
 
+    Whoever no longer consents loses an older voiceprint.
+
     Raises IntakeError when nothing is marked ``enrols``, KeyFileError when the vault has another key.
     """
     folder, key_path = existing(config.intake, "Intake folder"), Path(config.key).expanduser()
     key = read_key(key_path)
     # An old backup may have brought back whoever has withdrawn: nobody makes their voiceprint again.
-    withdrawals = tombstones.read_verified(tombstones.beside(key_path), key)
-    intake, _ = tombstones.without(read_intake(folder), key, withdrawals)
-    register = read_register(folder / REGISTER)
+    ledger = tombstones.beside(key_path)
+    intake, _ = tombstones.without(read_intake(folder), key, tombstones.read_verified(ledger, key))
     voiceprints.check_key(folder, key)
     recordings = [recording for recording in intake.recordings if recording.enrols]
     if not recordings:
@@ -65,19 +69,47 @@ def enrol(config: EnrolConfig) -> dict[str, str | None]:
     with progress() as bar:
         for recording in bar.track(recordings, description="Learners enrol"):
             learner_id = recording.learner_id
+            learner = intake.learners.get(learner_id, Learner(learner_id))
             name = voiceprints.path_of(folder, key, learner_id).stem
             try:
-                record = voiceprints.consenting(folder, key, learner_id, register.get(learner_id), on, config.consent)
-                made = voiceprints.read(folder, key, learner_id)
-                if made is None or made.record_id != record.record_id:
-                    samples = audio.decode(recording.path, config.audio).samples
-                    pieces = [cut(samples, part) for part in segmenter.intervals(samples)]
-                    speech = np.concatenate(pieces) if pieces else samples[:0]
-                    voiceprints.enrol(folder, key, learner_id, speech, record, voice_encoder.embed_many)
+                # Who withdraws meanwhile waits for one enrolment, and is asked for again before the next.
+                with tombstones.lock(ledger):
+                    gone = tombstones.read_verified(ledger, key).subjects
+                    if tombstones.subject(key, intake.source, learner_id) in gone:
+                        raise VoiceprintError(f"{name} is not enrolled: the learner has withdrawn.")
+                    record = _consenting(config, folder, key, recording, learner, on)
+                    made = voiceprints.read(folder, key, learner_id)
+                    if made is None or made.record_id != record.record_id:
+                        samples = audio.decode(recording.path, config.audio).samples
+                        pieces = [cut(samples, part) for part in segmenter.intervals(samples)]
+                        speech = np.concatenate(pieces) if pieces else samples[:0]
+                        voiceprints.enrol(folder, key, learner_id, speech, record, voice_encoder.embed_many)
                 outcomes[name] = None
             except (AudioError, VoiceprintError) as error:
                 outcomes[name] = str(error)
     return outcomes
+
+
+def _consenting(
+    config: EnrolConfig, folder: Path, key: Key, recording: Recording, learner: Learner, on: date
+) -> ConsentRecord:
+    """Return the consent record under which a learner is enrolled, as the register stands now.
+
+    Raises VoiceprintError when there is no consent, today or on the day of the recording, or when it cannot be told
+    whose consent it takes. A voiceprint of somebody who no longer consents is erased: it can be made again.
+    """
+    found = read_register(folder / REGISTER).get(learner.learner_id)
+    name = voiceprints.path_of(folder, key, learner.learner_id).stem
+    try:
+        record = voiceprints.consenting(folder, key, learner.learner_id, found, on, config.consent)
+        if birth_dates_disagree(record, learner):
+            raise VoiceprintError(f"{name} is not enrolled: register and roster name two birth dates. Correct one.")
+    except VoiceprintError:
+        voiceprints.erase(folder, key, learner.learner_id)
+        raise
+    if not any(held_when_recorded(record, recording, (purpose,), config.consent) for purpose in Purpose):
+        raise VoiceprintError(f"{name} is not enrolled: there was no consent yet on the day. Record about 10 s again.")
+    return record
 
 
 def _verb(config: EnrolConfig) -> None:

@@ -109,14 +109,12 @@ RECORDINGS = "recordings.jsonl"
 """File name of the list of recordings inside an intake folder."""
 RATINGS = "ratings.jsonl"
 """File name of the experts' ratings inside an intake folder."""
-_FILES = {
-    "roster": ROSTER,
-    "recordings": RECORDINGS,
-    "ratings": RATINGS,
-    "about": "intake.json",
-}
+_FILES = {"roster": ROSTER, "recordings": RECORDINGS, "ratings": RATINGS, "about": "intake.json"}
 REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
+VOICEPRINTS = "voiceprints"
+"""Folder of the voiceprints inside an intake folder."""
+_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS)
 CLASS = "*"
 """``learner_id`` of a recording in which a whole class is heard."""
 DEFAULT_SOURCE = "collected"
@@ -137,8 +135,10 @@ def read_intake(folder: Path) -> Intake:
             f"no intake folder at {folder}: give a folder that holds {_FILES['roster']} and {_FILES['recordings']}."
         )
     learners = _unique(_read(folder, "roster", Learner), lambda learner: learner.learner_id, "roster", "learner_id")
+    if CLASS in learners:
+        raise IntakeError(f'{_FILES["roster"]}: "{CLASS}" stands for a whole class; give that learner another id.')
     recordings = tuple(
-        replace(recording, path=paths.inside(folder, recording.path, _where("recordings", number)))
+        replace(recording, path=paths.inside(folder, recording.path, _where("recordings", number), _OURS))
         for number, recording in _read(folder, "recordings", Recording)
     )
     numbered = list(enumerate(recordings, start=1))

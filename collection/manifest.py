@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,14 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 (hex) of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: Path, but: Collection[str] = ()) -> str:
+    """Return the SHA-256 (hex) of a file, or of the names and contents of a folder's files, but those named ``but``."""
+    if path.is_file():
+        return file_sha256(path)
+    files = (file for file in path.rglob("*") if file.is_file() and file.name not in but)
+    return fingerprint(sorted((file.relative_to(path).as_posix(), file_sha256(file)) for file in files))
 
 
 def atomic_write(path: Path, data: bytes | str, mode: int = 0o666) -> None:

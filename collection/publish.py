@@ -84,13 +84,28 @@ def publish(config: PublishConfig, on_file: OnFile | None = None) -> Report:
     folder = cli.existing(config.release, "Release")
     release = read_release(folder)
     _check_release(release, key)
-    refused = ask_again(release, key, tombstones.beside(key_path), config.intake, consent.today())
-    if refused:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
-        raise ReleaseError(
-            f"release {release.name} is not published: consent does not cover {sum(refused.values())} of its speakers "
-            f"today ({reasons}). Build a new release without them, under a new name."
-        )
+    ledger = tombstones.beside(key_path)
+    head = tombstones.read_verified(ledger, key).head
+
+    def ask() -> None:
+        if refused := ask_again(release, key, ledger, config.intake, consent.today()):
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
+            raise ReleaseError(
+                f"release {release.name} is not published: consent does not cover {sum(refused.values())} of its "
+                f"speakers today ({reasons}). Build a new release without them, under a new name."
+            )
+
+    def still(name: str) -> None:
+        """Sending takes hours: who withdraws meanwhile stops it, and all are asked again before the manifest."""
+        if tombstones.read_verified(ledger, key).head != head or withdrawn.read(folder) is not None:
+            raise ReleaseError(
+                f"a learner withdrew while release {release.name} was being sent to {config.to}: what is there has no "
+                "manifest. Delete it there, build a new release, under a new name, and publish that."
+            )
+        if name == manifest.NAME:
+            ask()
+
+    ask()
     release.verify()
     target = targets.open_target(config.to, config.private, config.gated)
     note = Publication(
@@ -104,7 +119,7 @@ def publish(config: PublishConfig, on_file: OnFile | None = None) -> Report:
         open_because=config.open_because,
     )
     try:
-        return _send(release, target, publications.beside(key_path), note, on_file)
+        return _send(release, target, publications.beside(key_path), note, on_file, still)
     except ParlureError:
         raise
     except Exception as error:  # every store raises errors of its own library
@@ -194,7 +209,15 @@ def missing(target: Target, files: Mapping[str, Path]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in there or not target.holds(name, files[name]))
 
 
-def _send(release: Release, target: Target, log: Path, note: Publication, on_file: OnFile | None) -> Report:
+def _send(
+    release: Release,
+    target: Target,
+    log: Path,
+    note: Publication,
+    on_file: OnFile | None,
+    still: Callable[[str], None],
+) -> Report:
+    """Send what is missing, each file after ``still`` has had no objection to its name."""
     files = {name: release.path / name for name in (*release.manifest["files"], manifest.NAME)}
     todo = missing(target, files)
     done = len(files) - len(todo)
@@ -206,6 +229,7 @@ def _send(release: Release, target: Target, log: Path, note: Publication, on_fil
     publications.append(log, note)
     target.prepare()
     for number, name in enumerate(todo, start=done + 1):
+        still(name)
         target.put(name, files[name])
         if on_file is not None:
             on_file(number, len(files))

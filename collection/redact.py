@@ -18,6 +18,7 @@ from collection import phones
 from collection.errors import ConfigError
 from collection.hearing import listening
 from collection.redaction import contact_details, name_words, person_entities
+from collection.redaction.forgotten_names import ForgottenNames
 from collection.redaction.known_names import KnownNames, has_case, plain
 from collection.redaction.personal_data import Evidence, Kind, Span, merge, placeholder, redact_text
 from collection.schema import SAMPLE_RATE, Phone, Rating, Seconds, Word
@@ -56,7 +57,8 @@ class Redactor:
 
     ``language`` is a BCP 47 tag; ``names`` are those of a roster, each first and last name in one string, ``schools``
     are found as a whole only. A roster name that is also a word ("Rose", "Will") counts as the name on evidence: a
-    capital inside a sentence, no article before it, a title, the other half of the name.
+    capital inside a sentence, no article before it, a title, the other half of the name. ``forgotten`` are the names of
+    learners who withdrew.
     Raises ``PhoneError`` for a language without an inventory and ``ConfigError`` when a library is not installed.
     """
 
@@ -66,12 +68,13 @@ class Redactor:
         names: Iterable[str] = (),
         schools: Iterable[str] = (),
         config: RedactionConfig | None = None,
+        forgotten: ForgottenNames | None = None,
     ) -> None:
         settings = config or RedactionConfig()
         check_installed((language,), settings)
         self._primary = phones.primary_subtag(language)
         self._entities = settings.entities
-        self._known = KnownNames(self._primary, tuple(names), tuple(schools), settings.similarity)
+        self._known = KnownNames(self._primary, tuple(names), tuple(schools), settings.similarity, forgotten)
 
     def find(self, text: str) -> tuple[Span, ...]:
         """Return the personal data in a text, in order and apart."""

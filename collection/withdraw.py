@@ -61,6 +61,8 @@ class WithdrawConfig:
     destroy_classes: bool = False
     """Destroy the recordings of whole classes they read in too, with everybody's voices. Afterwards nobody can tell
     which recordings these were: it is now or never."""
+    forget_name: bool = False
+    """Note no digests of their name in the ledger. From then on, texts that others read may give it away."""
     split_ledger: str | None = None
     """As for the build; ``<key>.splits.jsonl`` when not given."""
     head: str | None = None
@@ -106,7 +108,7 @@ def withdraw(config: WithdrawConfig, on_step: OnStep | None = None, now: datetim
             with past_releases.idle(folder):
                 pass
         for found in report.withdrawals:
-            for name, act in steps(found, vault, now):
+            for name, act in steps(found, vault, now, config.forget_name):
                 if on_step is not None:
                     on_step(name)
                 act()
@@ -211,6 +213,7 @@ def _table(found: Withdrawal) -> Table:
         "line on the roster": int(found.on_roster),
         "voiceprint": int(found.enrolled),
         "event in the consent register, which is kept": int(found.event is not None),
+        "name, kept in the ledger as digests (forget_name=true: not at all)": int(found.on_roster),
         "line in the split ledger": int(found.split is not None),
         "half-written lists": len(found.leftovers),
         "unfinished builds, whole": len(found.unfinished),

@@ -13,7 +13,7 @@ those it learned from: held-out voices are new to it too. Writes one file a sess
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ DEVELOPMENT, HELD_OUT = "development", "held-out"
 GROUPS = ("children", "adults")
 _FREE = ("out", "corpus", "sessions", "snr_db", "leak", "key")
 """Settings that change no session that is done."""
-ADULT = 16
+ADULT = class_recording.GROWN
 """Years; the corpus has nobody of 16 to 18."""
 
 
@@ -130,7 +130,7 @@ def measure(config: AttributionEvalConfig, on_progress: Callable[[int, int], Non
         path = Path(config.out) / "sessions" / f"{half}-{group}-{snr:g}dB-{number}-{settings}.json"
         if not path.exists():
             session = _session(config, speakers, half, group, snr, number, paths, closely)
-            heard = _listen(session, segmenter, config)
+            heard = _listen(session, segmenter, config, session.enrolments if group == "children" else ())
             manifest.atomic_write(path, json.dumps(asdict(judge(session, heard))))
         saved = json.loads(path.read_text("utf-8"))
         trials = tuple(Trial(**trial) for trial in saved.pop("trials"))
@@ -174,7 +174,9 @@ def _voice(name: str, paths: Sequence[tuple[str, Path]], segmenter: Segmenter) -
     return Voice(name, tuple(said))
 
 
-def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfig) -> list[Heard]:
+def _listen(
+    session: Session, segmenter: Segmenter, config: AttributionEvalConfig, children: Collection[str]
+) -> list[Heard]:
     """Read a session without a threshold, so that the curve can be drawn."""
     open_door = replace(config.classes, attribution=replace(config.classes.attribution, threshold=-3.0))
     prints = voice_encoder.embed_many(list(session.enrolments.values()))
@@ -188,6 +190,7 @@ def _listen(session: Session, segmenter: Segmenter, config: AttributionEvalConfi
         voice_encoder.embed_many,
         listening.load(config.classes.listener, config.classes.model),
         open_door,
+        children,
     )
 
 

@@ -59,7 +59,7 @@ def speaker_sums(codes: Codes, values: Floats, speakers: int) -> Floats:
 
 def interval(sums: Floats, statistic: Statistic, config: BootstrapConfig) -> Interval:
     """Return the percentile interval of a statistic of per-speaker sums (speakers, K)."""
-    return _percentiles(len(sums), lambda weights: statistic(weights @ sums), config)
+    return weighted_interval(len(sums), lambda weights: statistic(weights @ sums), config)
 
 
 def auc_interval(codes: Codes, gop: Floats, bad: Flags, speakers: int, config: BootstrapConfig) -> Interval:
@@ -75,7 +75,7 @@ def auc_interval(codes: Codes, gop: Floats, bad: Flags, speakers: int, config: B
         won = np.einsum("bs,bs->b", weights @ wins, weights)
         return divide(won, (weights @ bads) * (weights @ goods))
 
-    return _percentiles(speakers, figure, config)
+    return weighted_interval(speakers, figure, config)
 
 
 def pair_wins(codes: Codes, gop: Floats, bad: Flags, speakers: int) -> Floats:
@@ -116,7 +116,8 @@ def pearson_statistic(sums: Floats) -> Floats:
     return divide(n * xy - x * y, spread)
 
 
-def _percentiles(speakers: int, figure: Statistic, config: BootstrapConfig) -> Interval:
+def weighted_interval(speakers: int, figure: Statistic, config: BootstrapConfig) -> Interval:
+    """Return the percentile interval of a figure of how often each speaker is drawn: (B, speakers) -> (B,)."""
     if speakers < FEWEST_SPEAKERS:
         return Interval(None, None, f"only {speakers} speaker(s), an interval needs {FEWEST_SPEAKERS}")
     figures = figure(draw(speakers, config))  # (B,)

@@ -22,6 +22,7 @@ PHONES, WORDS, UTTERANCES, PROBABILITY = "phones", "words", "utterances", "proba
 """What a figure is about."""
 DETECTION = {
     "f1": ("Mispronounced phones, F1", "higher"),
+    "f05": ("Mispronounced phones, F0.5 (a false alarm costs more than a miss)", "higher"),
     "precision": ("Mispronounced phones, precision", "higher"),
     "recall": ("Mispronounced phones, recall", "higher"),
     "frr": ("Correct phones flagged (false rejection)", "lower"),
@@ -289,6 +290,7 @@ def _rate(cells: Floats, name: str) -> Floats:
     hit, false_alarm, miss, passed = cells.T
     return {
         "f1": lambda: bootstrap.divide(2 * hit, 2 * hit + false_alarm + miss),
+        "f05": lambda: bootstrap.divide(1.25 * hit, 1.25 * hit + 0.25 * miss + false_alarm),
         "precision": lambda: bootstrap.divide(hit, hit + false_alarm),
         "recall": lambda: bootstrap.divide(hit, hit + miss),
         "frr": lambda: bootstrap.divide(false_alarm, false_alarm + passed),

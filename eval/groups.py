@@ -13,21 +13,30 @@ import pyarrow.compute as pc
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig
+from eval.figures import AS_PREDICTED, Calibration, mean_interval, rated_phones
 from eval.metrics import EditCounts
-from eval.predictions import Predictions, encode, floats
+from eval.predictions import Predictions, encode
 
 NOT_STATED = "not stated"
 
 
+OWN_TABLE = "age_band"
+"""Signed errors by age stand in ``eval.bias``, by wider groups: told here too, they would give hidden bands away."""
+
+
 def by_group(
-    part: Predictions, threshold: float | None, columns: Sequence[str], fewest: int, config: BootstrapConfig
+    part: Predictions, calibration: Calibration, columns: Sequence[str], fewest: int, config: BootstrapConfig
 ) -> list[dict[str, Any]]:
-    """Return phone error rate and false rejections (at one threshold for all) by group, in order of column and name.
+    """Return phone error rate, false rejections (at one threshold for all), signed and squared error by group.
+
+    Signed errors (model minus human) are told on the 0-2 scale and in standard deviations of all human scores.
 
     Groups of fewer than ``fewest`` speakers are named but not shown; further groups are hidden, the smallest first,
     until those hidden together are ``fewest`` again: else the total minus the groups shown would give them away.
     """
     found: list[dict[str, Any]] = []
+    rated, _ = rated_phones(part.phones, predicted=calibration.scale == AS_PREDICTED)
+    spread = float(rated.accuracy.std()) if len(rated.accuracy) else 0.0
     for column in columns:
         names = np.array([value or NOT_STATED for value in part.utterances.column(column).to_pylist()], dtype=object)
         speakers = np.array(part.utterances.column("speaker_id").to_pylist(), dtype=object)
@@ -40,7 +49,7 @@ def by_group(
                 row |= {
                     "speakers": size,
                     **_error_rate(utterances, config),
-                    **_false_rejections(part, utterances, threshold),
+                    **_of_phones(part, utterances, calibration, spread if column != OWN_TABLE else None, config),
                 }
             found.append(row)
     return found
@@ -82,13 +91,59 @@ def _error_rate(utterances: pa.Table, config: BootstrapConfig) -> dict[str, Any]
     }
 
 
-def _false_rejections(part: Predictions, utterances: pa.Table, threshold: float | None) -> dict[str, Any]:
+def _of_phones(
+    part: Predictions, utterances: pa.Table, calibration: Calibration, spread: float | None, config: BootstrapConfig
+) -> dict[str, Any]:
+    """Return false rejections of a group's phones and, given the ``spread`` of human scores, its errors."""
     phones = part.phones.filter(
         pc.is_in(part.phones.column("utterance_id"), utterances.column("utterance_id").combine_chunks())
     )
-    gop, accuracy = floats(phones, "gop"), floats(phones, "accuracy")
-    good = np.isfinite(gop) & (accuracy >= metrics.MISPRONOUNCED_BELOW)
-    if threshold is None or not good.any():
-        return {"correct_phones": int(good.sum()), "correct_flagged": None, "frr": None}
-    flagged = int(np.sum(gop[good] < threshold))
-    return {"correct_phones": int(good.sum()), "correct_flagged": flagged, "frr": flagged / int(good.sum())}
+    rated, _ = rated_phones(phones, predicted=calibration.scale == AS_PREDICTED)
+    threshold, good = calibration.threshold.value, ~rated.bad
+    found: dict[str, Any] = {"correct_phones": int(good.sum()), "correct_flagged": None, "frr": None}
+    owners = (rated.codes, len(rated.speakers))
+    if threshold is not None and good.any():
+        flagged = rated.gop < threshold
+        ends = mean_interval(flagged[good].astype(np.float64), rated.codes[good], len(rated.speakers), config)
+        found |= {"correct_flagged": int(flagged[good].sum()), "frr": float(flagged[good].mean())}
+        found |= {"frr_low": ends.low, "frr_high": ends.high}
+    scores = calibration.scores(rated.gop) if len(rated.gop) else None
+    if spread is not None and scores is not None:
+        errors = scores - rated.accuracy
+        ends = mean_interval(errors, *owners, config)
+        found |= {
+            "bias": float(errors.mean()),
+            "bias_low": ends.low,
+            "bias_high": ends.high,
+            "bias_standardised": float(errors.mean()) / spread if spread else None,
+            "mse": float(np.mean(errors**2)),
+        }
+    return found
+
+
+def gaps(groups: Sequence[dict[str, Any]], bias: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the widest gap between two groups that are shown: of false rejections and of signed errors, or why none.
+
+    ``bias`` holds the signed errors by age. Fairness is judged by its worst case: this is a headline figure.
+    """
+    ages = [{**row, "by": "age"} for row in bias if row["group"] != "all"]
+    return [
+        {"figure": "frr", "title": "Correct phones flagged", **_widest(groups, "frr")},
+        {"figure": "bias", "title": "Signed error of phone accuracy", **_widest([*groups, *ages], "bias")},
+    ]
+
+
+def _widest(rows: Sequence[dict[str, Any]], figure: str) -> dict[str, Any]:
+    by: dict[str, list[tuple[float, str]]] = {}
+    for row in rows:
+        if not row["hidden"] and row.get(figure) is not None:
+            by.setdefault(row["by"], []).append((row[figure], row["group"]))
+    found = [
+        (max(told)[0] - min(told)[0], column, max(told)[1], min(told)[1])
+        for column, told in by.items()
+        if len(told) > 1
+    ]
+    if not found:
+        return {"gap": None, "reason": "no column has two groups large enough to be shown"}
+    gap, column, most, least = max(found)
+    return {"gap": gap, "reason": None, "by": column, "most": most, "least": least}

@@ -203,12 +203,15 @@ class DetectionCounts:
         return self.bad_flagged + self.good_flagged
 
     def rates(self) -> dict[str, Value]:
-        """Return precision, recall, F1, false rejection (correct flagged) and false acceptance rate (1 - recall)."""
+        """Return precision, recall, F1, F0.5, false rejection (correct flagged) and false acceptance (1 - recall)."""
         no_bad, no_good = "no mispronounced phone among the rated ones", "no correct phone among the rated ones"
         return {
             "precision": ratio(self.bad_flagged, self.flagged, "the model flags nothing at this threshold"),
             "recall": ratio(self.bad_flagged, self.bad, no_bad),
             "f1": ratio(2 * self.bad_flagged, self.flagged + self.bad, no_bad) if self.bad else Value(None, no_bad),
+            "f05": ratio(1.25 * self.bad_flagged, self.flagged + 0.25 * self.bad, no_bad)
+            if self.bad
+            else Value(None, no_bad),
             "frr": ratio(self.good_flagged, self.good, no_good),
             "far": ratio(self.bad_passed, self.bad, no_bad),
         }
@@ -223,6 +226,7 @@ class DetectionCounts:
             "precision": Value(base),
             "recall": Value(share),
             "f1": Value(2 * base * share / (base + share)),
+            "f05": Value(1.25 * base * share / (share + 0.25 * base)),
             "frr": Value(share),
             "far": Value(1 - share),
         }

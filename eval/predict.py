@@ -29,7 +29,7 @@ WINDOW = 256
 """Utterances that are held, sorted by duration and stored together."""
 COLUMNS = (
     *("utterance_id", "speaker_id", "duration", "words", "phones", "scores", "raters"),
-    *("speaker", "device", "consent"),
+    *("speaker", "device", "quality", "consent"),
 )
 GOP_KINDS = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
 """Fields of ``training.assessment.PhoneScore`` that may serve as the GOP."""
@@ -159,7 +159,7 @@ def _rows(
         [(None, None) if score is None else (score.start, score.end) for score in scores],
         [{} if score is None else {name: getattr(score, name) for name in BESIDE} for score in scores],
     )
-    slices = {name: row["speaker"][name] for name in predictions.SLICES if name != "device"}
+    slices = {name: row["speaker"][name] for name in predictions.SPEAKER_SLICES}
     utterance = UtterancePrediction(
         row["utterance_id"],
         row["speaker_id"],
@@ -170,6 +170,7 @@ def _rows(
         assessment.decoded,
         str(assessment.verdict),
         device=row["device"],
+        snr_band=predictions.snr_band((row["quality"] or {}).get("snr_db")),
         human=Scores(**(row["scores"] or {})),
         predicted=assessment.scores or Scores(),
         **slices,

@@ -30,7 +30,8 @@ RATERS_FILE = "raters.parquet"
 WORD_SCORES = tuple(each.name for each in fields(WordScores))
 UTTERANCE_SCORES = tuple(each.name for each in fields(Scores))
 FILES = (PHONES_FILE, UTTERANCES_FILE, WORDS_FILE, RATERS_FILE)
-SLICES = ("age_band", "gender", "first_language", "level", "region", "device")
+SPEAKER_SLICES = ("age_band", "gender", "first_language", "level", "region")
+SLICES = (*SPEAKER_SLICES, "device", "snr_band")
 """Columns of the utterance table by which figures may be grouped."""
 
 
@@ -103,6 +104,7 @@ class UtterancePrediction:
     level: str | None = None
     region: str | None = None
     device: str | None = None
+    snr_band: str | None = None
     human: Scores = field(default_factory=Scores)
     predicted: Scores = field(default_factory=Scores)
 
@@ -167,6 +169,15 @@ class Predictions:
         tables = (table.filter(inside) for table in (self.phones, self.utterances, self.words, self.raters))
         phones, utterances, words, raters = tables
         return Predictions(phones, utterances, self.gop_kind, words, raters)
+
+
+def snr_band(snr_db: float | None) -> str | None:
+    """Return the band of a signal-to-noise ratio (dB): below 10, 10 to 20, 20 and more; ``None`` when not measured."""
+    if snr_db is None:
+        return None
+    return next(
+        (name for edge, name in ((10.0, "below 10 dB"), (20.0, "10 to 20 dB")) if snr_db < edge), "20 dB and more"
+    )
 
 
 def spoken_phones(phones: Iterable[Phone]) -> tuple[str, ...]:

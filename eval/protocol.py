@@ -37,9 +37,20 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
                 f"{name} also learned from {', '.join(speakers['other_releases_learned_from'])}: that the evaluated "
                 "speakers are in none of them cannot be verified by id."
             )
+        if alike := (speakers.get("by_voice") or {}).get("alike"):
+            found.append(
+                f"{name}: {len(alike)} time(s) an evaluated voice is more like one it learned from than any two of "
+                "those are like each other. It may be one person under two ids: listen before you believe."
+            )
         if speakers["shared_with_calibration"]:
             found.append(
                 f"{name}: {speakers['shared_with_calibration']} evaluated speaker(s) also served for calibration."
+            )
+        looks = run["protocol"].get("readings")
+        if looks and looks["models"] > 1:
+            found.append(
+                f"{name}: the test split had been read for {looks['models'] - 1} other model(s) before. Whoever chose "
+                "between them by these figures has tuned on the test."
             )
         if any("beyond_limit" in reasons for reasons in run["protocol"]["left_out"].values()):
             found.append(f"{name} was tried on part of the data only (limit=…).")
@@ -77,7 +88,19 @@ def _separation(run: Run) -> Lines:
     if speakers["shared_with_training"] is None:
         return ["not verified: the model learned from other releases"]
     heard = speakers["learned_from_in_this_release"]
-    return [f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"]
+    by_id = f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"
+    return [by_id, _voices(speakers.get("by_voice"))]
+
+
+def _voices(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "not compared by voice"
+    if told["alike"] is None:
+        return f"not compared by voice: {told['reason']}"
+    alike = len({one["evaluated"] for one in told["alike"]})
+    finds = f"{100 * told['finds']:.0f} % of people with two ids"
+    limit = f"likeness above {told['threshold']:.2f}, which would find {finds}"
+    return f"by voice: {alike} of {told['evaluated']} like one of the {told['known']} ({limit})"
 
 
 def _calibration(run: Run) -> Lines:
@@ -107,6 +130,13 @@ def _above_phones(run: Run) -> Lines:
         f"{counts['words_used']:,} of {counts['words']:,} words",
         f"{counts['utterances_used']:,} of {counts['utterances']:,} utterances",
     ]
+
+
+def _looks(run: Run) -> Lines:
+    looks = run["protocol"].get("readings")
+    if looks is None:
+        return ["not counted: this is no test split, or an older run"]
+    return [f"look number {looks['number']}, at model number {looks['models']}", f"first on {looks['first_on']}"]
 
 
 def _judged(run: Run) -> Lines:
@@ -150,6 +180,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
         "What is judged": _judged,
         "Calibration": _calibration,
         "Evaluated speakers new to the model": _separation,
+        "Looks at the test split": _looks,
         "Intervals": lambda run: [
             "{resamples:,} resamples of speakers, seed {seed}".format_map(run["protocol"]["bootstrap"])
         ],

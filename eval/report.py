@@ -2,7 +2,7 @@
 
     python -m eval.report runs=[runs/a-scores,runs/b-scores] out=report.html
 
-Reads ``metrics.json`` of each run folder only; the page loads nothing from anywhere.
+Reads ``metrics.json`` of each run folder, of several also the tables, to compare them. The page loads nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from markupsafe import Markup
 
 from collection import manifest
 from collection.cli import console, existing, run_verb
-from eval import plots
+from eval import plots, predictions
+from eval.bootstrap import BootstrapConfig
 from eval.errors import ReportError
+from eval.model_index import model_index
+from eval.paired import difference_cells, differences, scored
 from eval.protocol import protocol_rows, warnings
-from eval.report_scorer import alone_rows, bias_rows, human_text, risk_texts
-from eval.text import NONE, figure_text, interval_text, plain
+from eval.report_scorer import alone_rows, bias_ends, bias_rows, gap_texts, human_text, risk_texts
+from eval.text import NONE, figure_text, interval_text, plain, signed_text
 
 METRICS_FILE = "metrics.json"
 READS_VERSION = "1"
@@ -43,6 +46,8 @@ class ReportConfig:
     """The HTML file to write; an older one is replaced."""
     title: str = "Pronunciation scoring report"
     """Heading of the page."""
+    model_index: str | None = None
+    """Markdown file to write with the header of a Hub model card that holds the figures."""
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -58,8 +63,11 @@ def read_run(folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def render(runs: Sequence[dict[str, Any]], title: str) -> str:
-    """Return the page for the metrics of one or several runs; everything but our own SVG is escaped."""
+def render(runs: Sequence[dict[str, Any]], title: str, compared: Sequence[dict[str, Any]] = ()) -> str:
+    """Return the page for the metrics of one or several runs; everything but our own SVG is escaped.
+
+    ``compared`` holds, for each run but the first, its ``rows`` of differences to the first, or ``reason`` why none.
+    """
     names = column_names(runs)
     environment = Environment(
         loader=PackageLoader("eval"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -74,8 +82,10 @@ def render(runs: Sequence[dict[str, Any]], title: str) -> str:
         figures={part: figure_rows(runs, part) for part in PARTS},
         alone=[alone_rows(run) for run in runs],
         bias=bias_rows(runs),
+        compared=[{**one, "name": name} for one, name in zip(compared, names[1:], strict=False)],
         groups=group_rows(runs),
         groups_note=_groups_note(runs),
+        gaps=[gap_texts(run) for run in runs],
         protocol=protocol_rows(runs),
     )
 
@@ -177,6 +187,8 @@ def _group_cell(row: dict[str, Any] | None, fewest: int) -> dict[str, Any]:
         "interval": interval_text({**row, "percent": True}),
         "size": f"{row['speakers']} speakers, {row['reference_phones']:,} phones",
         "frr": figure_text(row["frr"], True),
+        "bias": None if row.get("bias") is None else signed_text(row["bias"]),
+        "bias_interval": bias_ends(row),
     }
 
 
@@ -198,13 +210,31 @@ def _groups_note(runs: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def compared_with_first(folders: Sequence[Path], runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return, for each run but the first, the differences of its figures to the first on the same draws of speakers."""
+    told: list[dict[str, Any]] = []
+    config = BootstrapConfig(**runs[0]["protocol"]["bootstrap"])
+    for place in range(1, len(runs)):
+        try:
+            first, other = (scored(str(folders[i]), predictions.read(folders[i]), runs[i]) for i in (0, place))
+            rows = [difference_cells(row) for row in differences([first], [other], config)]
+            told.append({"rows": rows, "reason": None})
+        except ReportError as error:
+            told.append({"rows": [], "reason": str(error)})
+    return told
+
+
 def work(config: ReportConfig) -> None:
     """Read the runs, write the page."""
     if not config.runs:
         raise ReportError("runs=[] names no run. Give at least one folder that eval.score wrote: runs=[runs/a-scores]")
-    runs = [read_run(existing(folder, "Run folder")) for folder in config.runs]
+    folders = [existing(folder, "Run folder") for folder in config.runs]
+    runs = [read_run(folder) for folder in folders]
     out = Path(config.out).expanduser()
-    manifest.atomic_write(out, render(runs, config.title))
+    compared = compared_with_first(folders, runs) if len(runs) > 1 else []
+    manifest.atomic_write(out, render(runs, config.title, compared))
+    if config.model_index is not None:
+        manifest.atomic_write(Path(config.model_index).expanduser(), model_index(runs))
     console.print(f"Report: {out.resolve()}", markup=False, soft_wrap=True, highlight=False)
 
 

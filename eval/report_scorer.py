@@ -58,6 +58,25 @@ def bias_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
+def bias_ends(row: Mapping[str, Any]) -> str:
+    """Return the interval of a group's signed error as text, "" where there is none."""
+    if row.get("bias_low") is None:
+        return ""
+    return f"{signed_text(row['bias_low'])} to {signed_text(row['bias_high'])}"
+
+
+def gap_texts(run: Run) -> list[str]:
+    """Return the widest gaps between groups of learners, a sentence each, or why there is none."""
+    told = []
+    for gap in run.get("gaps", ()):
+        if gap["gap"] is None:
+            told.append(f"{gap['title']}: no gap can be told, {gap['reason']}.")
+        else:
+            size = f"{100 * gap['gap']:.1f} points" if gap["figure"] == "frr" else f"{gap['gap']:.3f}"
+            told.append(f"{gap['title']}: {size}, {plain(gap['by'])} {gap['most']} against {gap['least']}.")
+    return told
+
+
 def risk_texts(risk: Mapping[str, Any]) -> dict[str, str]:
     """Return the areas of a coverage-risk curve as text."""
     interval = f"no interval: {risk['reason']}" if risk["low"] is None else f"{risk['low']:.4f} to {risk['high']:.4f}"

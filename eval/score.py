@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
-
-from rich.markup import escape
-from rich.table import Table
 
 from collection import manifest
 from collection.cli import console, existing, progress, run_verb
@@ -23,18 +21,18 @@ from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import SCHEMA_VERSION, Split
 from collection.withdrawal import withdrawn
-from eval import predictions
+from eval import predictions, readings, strangers
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
+from eval.headline import remarks, table
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
 from eval.summarise import SummaryOptions, summarise
-from eval.text import figure_text, interval_text, plain
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
 
 METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.1.0"
+METRICS_VERSION = "1.2.0"
 PARTS = ".parts"
 
 
@@ -55,12 +53,15 @@ class ScoreConfig:
     gop: str = AUTO
     """What is judged: accuracy (as a scorer predicts it), gop_sf, rival_ratio, gop_lp or gop_lpr; auto is accuracy for
     a model with a scorer, else gop_sf."""
-    groups: list[str] = field(default_factory=lambda: ["age_band", "gender"])
-    """Columns by which the error rate is shown: age_band, gender, first_language, level, region, device."""
+    groups: list[str] = field(default_factory=lambda: ["age_band", "gender", "first_language", "level", "snr_band"])
+    """Columns by which figures are shown: age_band, gender, first_language, level, region, device, snr_band."""
     fewest_speakers: int = 5
     """Groups of fewer speakers are hidden."""
     batch_seconds: float = 60.0
     """s of padded sound in one pass of the model; lower it when memory runs out."""
+    voices: int = 0
+    """Utterances a speaker by whose voices it is checked that the evaluated are new to the model; 0: by id only. 8 take
+    about a second of processor a speaker. For the controller of the release: nobody else may compare its voices."""
     device: str | None = None
     """torch device; by default the GPU if there is one."""
     limit: int | None = None
@@ -97,6 +98,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
+    if config.voices:
+        separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
     # The version counts: what older code made of the same utterances is made again.
     used = manifest.fingerprint([METRICS_VERSION, [selection.utterances for selection in selections]])
     finished = manifest.read(out)
@@ -108,6 +111,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
     parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
     parts.mkdir(parents=True, exist_ok=True)
+    looks = _look(config, release, model, inputs, on)
     with progress() as bar:
         task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
         table, verdicts = predict(
@@ -145,6 +149,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             "left_out": {selection.split: selection.left_out for selection in selections},
             "not_scored_by_verdict": verdicts,
             "speakers": separate,
+            "readings": looks,
             "fewest_speakers": config.fewest_speakers,
             "bootstrap": asdict(config.bootstrap),
             "code_version": manifest.code_version(),
@@ -207,17 +212,45 @@ def separation(release: Release, origin: Lineage, evaluated: Selection, selectio
     }
 
 
+def _by_voice(config: ScoreConfig, release: Release, origin: Lineage, evaluated: Selection, on: date) -> dict[str, Any]:
+    """Compare the voices of the evaluated speakers with those learned from in this release."""
+    here = manifest.file_sha256(release.path / manifest.NAME)
+    own = [one for one in origin.releases if one.manifest_sha256 == here]
+    known = frozenset(speaker for one in own for speaker in one.speakers)
+    splits = sorted({evaluated.split, *(split for one in own for split in one.splits)})
+    return strangers.by_voice(release, evaluated.speakers, known, splits, on, config.voices)
+
+
 def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
     """Return what a finished run belongs to: settings, weights and release; neither paths nor the day count."""
     settings = {
         key: value for key, value in asdict(config).items() if key not in {"model", "data", "out", "device", "on"}
     }
-    weights = {
+    return manifest.fingerprint([settings, _weights(model), manifest.file_sha256(release.path / manifest.NAME)])
+
+
+def _weights(model: Path) -> dict[str, str]:
+    """Return the hashes of the files that make the model what it is."""
+    return {
         path.name: manifest.file_sha256(path)
         for path in sorted(model.iterdir())
         if path.suffix in {".json", ".safetensors"} and path.name not in {manifest.NAME, withdrawn.NAME}
     }
-    return manifest.fingerprint([settings, weights, manifest.file_sha256(release.path / manifest.NAME)])
+
+
+def _look(config: ScoreConfig, release: Release, model: Path, inputs: str, on: date) -> dict[str, Any] | None:
+    """Write down that the labels of the test split are about to be read; other splits may be read at will."""
+    if config.split != Split.TEST:
+        return None
+    look = readings.Reading(
+        on.isoformat(),
+        config.split,
+        model_name(model),
+        manifest.fingerprint(_weights(model)),
+        inputs,
+        manifest.code_version(),
+    )
+    return readings.told(readings.note(readings.beside(release.path), look), config.split, inputs)
 
 
 def _clear(out: Path, keep: str) -> None:
@@ -227,38 +260,6 @@ def _clear(out: Path, keep: str) -> None:
     for folder in (out / PARTS).glob("*"):
         if folder.name != keep:
             shutil.rmtree(folder)
-
-
-def table(result: dict[str, Any]) -> Table:
-    """Return the figures that could be computed, as a table for the console."""
-    title = f"{result['model']['name']} on {result['data']['name']}, {result['protocol']['split']} split"
-    shown = Table(title=escape(title))
-    for heading in ("figure", "value", "interval", "baseline", "one human"):
-        shown.add_column(heading, justify="left" if heading == "figure" else "right")
-    for figure in result["figures"]:
-        if figure["value"] is not None:
-            value, baseline = (
-                figure_text(x, figure["percent"]) for x in (figure["value"], figure["baseline"]["value"])
-            )
-            human = figure_text(figure["human"]["value"]) if figure["human"] else ""
-            shown.add_row(figure["title"], value, interval_text(figure), baseline, human)
-    return shown
-
-
-def remarks(result: dict[str, Any]) -> list[str]:
-    """Return what the table does not show: figures that could not be computed, utterances left out, each with why."""
-    missing: dict[str, list[str]] = {}
-    for figure in result["figures"]:
-        if figure["value"] is None:
-            missing.setdefault(figure["reason"], []).append(figure["title"])
-    return [
-        *(f"not computed ({reason}): {len(titles)} figure(s), from {titles[0]}" for reason, titles in missing.items()),
-        *(
-            f"left out of {split}: {count} ({plain(reason)})"
-            for split, reasons in result["protocol"]["left_out"].items()
-            for reason, count in reasons.items()
-        ),
-    ]
 
 
 def work(config: ScoreConfig) -> None:

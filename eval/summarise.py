@@ -16,15 +16,13 @@ import pyarrow as pa
 from eval import agreement, metrics, probability
 from eval.bias import bias_by_age
 from eval.bootstrap import BootstrapConfig
+from eval.conventions import LABEL_NAMES, convention_figures, diagnosis_figure, label_bins
 from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
-from eval.groups import by_group
+from eval.groups import by_group, gaps
 from eval.levels import level_counts, level_figures
 from eval.metrics import EditCounts
 from eval.predictions import Predictions, encode, floats
 
-LABEL_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0)
-LABEL_NAMES = ("0 to 0.5", "0.5 to 1", "1 to 1.5", "1.5 to 2", "2")
-"""Bins of human accuracy, each including its lower edge."""
 PREDICTED = "accuracy"
 """Kind of what is judged that is on the human scale already."""
 ALONE = {"gop_sf": "segmentation-free GOP alone", "gop_lp": "alignment GOP alone"}
@@ -52,6 +50,8 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
     edits = utterance_edits(part.utterances)
     ceiling = agreement.one_against_the_others(part.raters, "phones", "accuracy", options.bootstrap, "phone")
     said = probability.told(part.phones)
+    bias = bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap)
+    groups = by_group(part, calibration, options.groups, options.fewest_speakers, options.bootstrap)
     known = None if options.split == options.calibration else other
     return {
         "counts": {**counts, **_edit_totals(edits), **_size(part.utterances), **level_counts(part)},
@@ -69,6 +69,8 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
         "figures": [
             *error_figures(part.utterances, edits, options.bootstrap),
             *agreement_figures(rated, calibration, options.bootstrap, ceiling),
+            *convention_figures(rated, calibration, options.bootstrap),
+            diagnosis_figure(part.phones, calibration.threshold.value, options.bootstrap),
             *([] if said is None else probability.probability_figures(said, calibration, options.bootstrap)),
             *level_figures(part, known, calibration.reason, options.bootstrap),
         ],
@@ -78,10 +80,9 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
             "reliability": probability.reliability(said),
             "coverage_risk": probability.coverage_risk(said, options.bootstrap),
         },
-        "bias": bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap),
-        "groups": by_group(
-            part, calibration.threshold.value, options.groups, options.fewest_speakers, options.bootstrap
-        ),
+        "bias": bias,
+        "groups": groups,
+        "gaps": gaps(groups, bias),
         "confusions": confusions(part.utterances),
         "score_by_label": score_by_label(rated, calibration),
     }
@@ -122,7 +123,7 @@ def score_by_label(rated: Rated, calibration: Calibration) -> dict[str, Any] | N
     """Return histograms of mapped score and of raw GOP by bin of human accuracy: what the report draws."""
     if not len(rated.gop):
         return None
-    bins = np.digitize(rated.accuracy, LABEL_EDGES) - 1  # (N,)
+    bins = label_bins(rated.accuracy)  # (N,)
     low = float(np.quantile(rated.gop, 0.01))
     edges = np.linspace(low, max(float(rated.gop.max()), low + 1e-6), 41)
     mapped = calibration.scores(rated.gop)

@@ -17,13 +17,17 @@ from collection.simulate import SimulateConfig
 from collection.withdraw import WithdrawConfig
 from eval.attribution import AttributionEvalConfig
 from eval.bench import BenchConfig
+from eval.compare import CompareConfig
+from eval.gate import GateConfig
 from eval.privacy import PrivacyConfig
 from eval.report import ReportConfig
 from eval.score import ScoreConfig
 from training.assess import AssessConfig
 from training.config import TrainConfig
+from training.ensemble import EnsembleConfig
 from training.export import ExportConfig
 from training.lineage import LineageConfig
+from training.pretrain_config import PretrainConfig
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {
@@ -31,10 +35,14 @@ SCHEMAS = {
     "attribution": (AttributionEvalConfig, "configs"),
     "bench": (BenchConfig, "configs"),
     "build": (BuildConfig, "configs.build"),
+    "compare": (CompareConfig, "configs"),
     "enrol": (EnrolConfig, "configs"),
+    "ensemble": (EnsembleConfig, "configs"),
     "export": (ExportConfig, "configs"),
+    "gate": (GateConfig, "configs.gate"),
     "keys": (KeysConfig, "configs"),
     "lineage": (LineageConfig, "configs"),
+    "pretrain": (PretrainConfig, "configs.pretrain"),
     "privacy": (PrivacyConfig, "configs"),
     "publish": (PublishConfig, "configs"),
     "report": (ReportConfig, "configs"),
@@ -48,10 +56,14 @@ OWED = {
     "attribution": ["corpus=c", "out=o"],
     "bench": ["corpus=c"],
     "build": ["source=folder", "intake=i", "out=o", "key=k", "name=n"],
+    "compare": ["first=[a]", "second=[b]"],
     "enrol": ["intake=i", "key=k"],
+    "ensemble": ["models=[a,b]", "out=o"],
     "export": ["model=m", "out=o"],
+    "gate": ["run=r"],
     "keys": ["path=p"],
     "lineage": ["runs=[r]"],
+    "pretrain": ["data=d", "out=o"],
     "privacy": ["data=d", "transform=mcadams", "out=o"],
     "publish": ["release=r", "to=file:///t", "key=k"],
     "report": ["runs=[r]", "out=o"],
@@ -65,7 +77,7 @@ OWED = {
 def groups() -> list[tuple[str, str]]:
     """Return (verb, override) for every file of every group."""
     found = []
-    for verb in ("train", "build"):
+    for verb in ("train", "pretrain", "build", "gate"):
         for path in sorted((CONFIGS / verb).glob("*/*.yaml")):
             found.append((verb, f"{path.parent.name}={path.stem}"))
     return found

@@ -199,7 +199,7 @@ def test_a_withdrawn_pupil_is_found_nowhere_again(tmp_path: Path) -> None:
     inventory, frontend = stand_in.config.inventory, stand_in.frontend
     read_split(read_release(autumn), "train", SelectConfig(), inventory, frontend, 1.0, killed / ".cache" / "audio")
     sha = manifest.file_sha256(autumn / manifest.NAME)
-    (killed / "run.json").write_text(json.dumps({"identity": "i", "data": sha}))
+    (killed / "run.json").write_text(json.dumps({"identity": "i", "data": [sha]}))
 
     class Killed(BaseException):
         pass

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torchaudio.functional as audio_functional
 
-from collection.schema import Seconds
+from collection.schema import SAMPLE_RATE, Seconds
 from training.errors import AlignmentError, Misfit
 
 BLANK = 0
@@ -103,6 +104,12 @@ def phone_times(spans: Sequence[Span], frames: int, frame_seconds: Seconds, reac
         starts.append(right.start_frame - growth)
     ends += [min(float(frames), spans[-1].end_frame + cap)] if spans else []
     return [Times(start * frame_seconds, end * frame_seconds) for start, end in zip(starts, ends, strict=True)]
+
+
+def within(times: Sequence[Times], waveform: np.ndarray) -> list[Times]:
+    """Return the times cut where the samples (N,) at 16 kHz end: the last frame may reach beyond."""
+    end = len(waveform) / SAMPLE_RATE
+    return [Times(min(time.start, end), min(time.end, end)) for time in times]
 
 
 def word_times(phones: Sequence[Times], word_index: Sequence[int], words: int) -> list[Times | None]:

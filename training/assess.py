@@ -27,10 +27,10 @@ from training.assessment import Assessment, PhoneScore, Verdict, WordScore
 from training.checkpoints import open_model
 from training.errors import AlignmentError, AssessmentError, Misfit
 from training.judgement import Judgement, judgements
-from training.phone_features import describe
 from training.posteriors import Heard, PosteriorModel
+from training.prosody import measure
+from training.reading_task import Task, scored
 from training.readings import choose_reading
-from training.scorer import collate
 from training.sound_check import AssessSettings, judge_reading, judge_sound
 
 SCORE_LIMIT = 1e6
@@ -41,20 +41,6 @@ SCORES = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
 
 Canonical = Sequence[tuple[str, int]]
 """The phones to score: (symbol, index of its word), in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One utterance that can be scored: its place in the batch, what was heard, its phones in words and their times."""
-
-    place: int
-    waveform: np.ndarray
-    heard: Heard
-    canonical: tuple[tuple[str, int], ...]
-    targets: list[int]
-    words: tuple[str, ...]
-    spans: list[align.Span]
-    times: list[align.Times]
 
 
 class Assessor:
@@ -144,7 +130,7 @@ class Assessor:
 
     def _prepare(
         self, place: int, waveform: np.ndarray, heard: Heard, text: str, canonical: Canonical | None
-    ) -> _Task | Verdict:
+    ) -> Task | Verdict:
         """Choose the phones to score; a verdict instead where there is nothing to score or no room for it."""
         table, indexed = heard.log_probs, canonical
         if indexed is None:
@@ -155,7 +141,7 @@ class Assessor:
                 return Verdict.UNREADABLE
             words = tuple(word.text for word in spoken)
             variants = [[tuple(self._encode(variant)) for variant in word.variants] for word in spoken]
-            chosen = choose_reading(table, variants, self.settings.max_readings)
+            chosen = choose_reading(table, variants)
             indexed = [(self.inventory[target - 1], index) for index, word in enumerate(chosen) for target in word]
         else:
             count = max((index for _, index in indexed), default=-1) + 1
@@ -167,33 +153,19 @@ class Assessor:
         except AlignmentError as error:
             return Verdict.NO_TEXT if error.reason is Misfit.NO_PHONES else Verdict.TOO_SHORT
         times = align.phone_times(spans, len(table), self.frame_seconds, self.settings.reach)
-        end = len(waveform) / SAMPLE_RATE
-        times = [align.Times(min(time.start, end), min(time.end, end)) for time in times]
-        return _Task(place, waveform, heard, tuple(indexed), targets, words, spans, times)
+        times = align.within(times, waveform)
+        return Task(place, waveform, "" if canonical else text, heard, tuple(indexed), targets, words, spans, times)
 
-    def _judge(self, tasks: Sequence[_Task], exact: Sequence[gop.ExactGop]) -> Sequence[Judgement | None]:
+    def _judge(self, tasks: Sequence[Task], exact: Sequence[gop.ExactGop]) -> Sequence[Judgement | None]:
         """Return what the scorer says of each reading, ``None`` without a scorer."""
         threshold = self.model.threshold
         if threshold is None or not tasks:
             return [None] * len(tasks)
-        features = [
-            describe(
-                task.waveform,
-                task.heard.log_probs,
-                task.heard.states,
-                task.targets,
-                [word for _, word in task.canonical],
-                one,
-                task.spans,
-                task.times,
-                self.frame_seconds,
-            )
-            for task, one in zip(tasks, exact, strict=True)
-        ]
         untold = (self.model.config.scorer or {}).get("untold", ())
-        return judgements(self.model.score(collate(features)), features, threshold, untold)
+        output, features = scored(self.model, tasks, exact, self.settings.reach)
+        return judgements(output, features, threshold, untold)
 
-    def _result(self, result: Assessment, task: _Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
+    def _result(self, result: Assessment, task: Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
         aligned = gop.aligned(task.heard.log_probs, task.targets, task.spans)
         competitors = exact.competitors(task.targets).tolist()
         rivals = [self.inventory[index - 1] if index else "" for index in competitors]
@@ -210,13 +182,16 @@ class Assessor:
         read = [symbol for symbol, _ in task.canonical]
         verdict = judge_reading(result.decoded, read, self.settings)
         found = replace(result, verdict=verdict, phones=tuple(phones), words=tuple(words))
+        if self.settings.prosody and task.text:
+            told = measure(task.waveform, words, phones, task.text, self.language)
+            found = replace(found, prosody=told)
         if judgement is None:
             return found
         added = diagnosis.insertions(exact, self.inventory, self.settings.surest_insertion)
         return judgement.complete(replace(found, insertions=added), self.settings.surest, self.language)
 
     @staticmethod
-    def _words(task: _Task, phones: Sequence[PhoneScore]) -> list[WordScore]:
+    def _words(task: Task, phones: Sequence[PhoneScore]) -> list[WordScore]:
         word_times = align.word_times(task.times, [word for _, word in task.canonical], len(task.words))
         words = []
         for number, (text, time) in enumerate(zip(task.words, word_times, strict=True)):
@@ -245,8 +220,8 @@ class AssessConfig:
     """Where to write the assessment as JSON; nothing is written by default."""
     azure: str | None = None
     """Where to write it in the shape of Azure's pronunciation assessment, for front-ends that read that."""
-    settings: AssessSettings = field(default_factory=AssessSettings)
-    """Limits on the sound and on the search for the pronunciation."""
+    settings: AssessSettings = field(default_factory=lambda: AssessSettings(prosody=True))
+    """Limits on the sound and on the search for the pronunciation; prosody is measured unless switched off."""
 
 
 def work(config: AssessConfig) -> None:
@@ -254,7 +229,6 @@ def work(config: AssessConfig) -> None:
     from collection.audio import decode
     from training.azure import to_azure
     from training.feedback import ADVICE, render, render_prosody
-    from training.prosody import measure
 
     if (config.text is None) == (config.text_file is None):
         raise AssessmentError("Give what was to be read: either text=… or text_file=….")
@@ -271,7 +245,8 @@ def work(config: AssessConfig) -> None:
     if assessment.verdict is not Verdict.OK:
         raise AssessmentError(f"{config.audio}: {ADVICE[assessment.verdict]}")
     console.print(render(assessment))
-    console.print(render_prosody(measure(sound.samples, assessment.words, assessment.phones, text, assessor.language)))
+    if assessment.prosody is not None:
+        console.print(render_prosody(assessment.prosody))
 
 
 def main() -> None:

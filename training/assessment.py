@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from collection.schema import Scores, Seconds
+from training.prosody import Prosody
 
-FORMAT = "parlure-assessment/2"
+FORMAT = "parlure-assessment/3"
 
 
 class Verdict(StrEnum):
@@ -143,6 +144,8 @@ class Assessment:
     duration: Seconds = 0.0
     insertions: tuple[Insertion, ...] = ()
     scores: Scores | None = None
+    prosody: Prosody | None = None
+    """``None`` unless it was asked for (``AssessSettings.prosody``) and the phones were looked up in a text."""
 
     def to_json(self) -> str:
         """Return strict JSON (no NaN, no infinity), one object.
@@ -151,7 +154,13 @@ class Assessment:
         ``words`` [{text, start, end, gop_sf, accuracy, stress, total}];
         ``phones`` [{symbol, word_index, start, end, gop_sf, rival_ratio, gop_lp, gop_lpr, rival, heard, accuracy,
         mispronounced, flagged, alternatives [{symbol, confidence}], diagnosis {fault, heard, confidence, hint}}];
-        ``insertions`` [{symbol, before, confidence}]; ``scores`` {accuracy, fluency, completeness, prosody, total}.
+        ``insertions`` [{symbol, before, confidence}]; ``scores`` {accuracy, fluency, completeness, prosody, total};
+        ``prosody`` null or, each null where the sound does not tell it, {contrast_db,
+        pauses [{kind, start, end, after_word, inside_word, silence}],
+        pace {start, end, phones, syllables, speech_rate, phone_rate, articulation_rate, phonation_share, mean_run,
+        unplaced_share}, pitch {median_hz, low_hz, high_hz, range, voiced, monotone},
+        stress [{word_index, text, expected, realised, verdict, vowels [{symbol, start, end, level_db, semitones,
+        probability}]}]}, explained in ``training.prosody`` and the modules it names.
         """
         phones = [{**asdict(phone), "heard": phone.heard} for phone in self.phones]
         record = {"format": FORMAT, **asdict(self), "phones": phones}

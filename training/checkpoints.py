@@ -1,4 +1,4 @@
-"""One door to every kind of model: a checkpoint of torch or an exported one, from a folder or the Hub."""
+"""One door to every kind of model: a checkpoint of torch, an exported one or an ensemble, from a folder or the Hub."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from training import lineage
+from training.ensemble import Ensemble, is_ensemble, open_members
 from training.errors import ModelError
 from training.onnx_model import OnnxPhoneModel, is_exported
 from training.posteriors import PosteriorModel
@@ -22,7 +23,11 @@ def open_model(folder_or_name: str | Path, device: str | None = None) -> Posteri
     ``ModelError`` where there is no model, or one without phones.
     """
     folder = local(folder_or_name)
-    model: PosteriorModel = OnnxPhoneModel(folder, device) if is_exported(folder) else _checkpoint(folder, device)
+    model: PosteriorModel
+    if is_ensemble(folder):
+        model = Ensemble([open_model(member, device) for member in open_members(folder)])
+    else:
+        model = OnnxPhoneModel(folder, device) if is_exported(folder) else _checkpoint(folder, device)
     if not model.config.inventory:
         raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
     lineage.warn_withdrawn(folder)

@@ -22,6 +22,18 @@ class Stage(StrEnum):
 
     ctc = "ctc"
     score = "score"
+    joint = "joint"
+
+
+class Targets(StrEnum):
+    """What the CTC stage learns in place of a phone that was mispronounced when nobody wrote down what was said."""
+
+    kept = "kept"
+    """The canonical phone, as if it had been said."""
+    dropped = "dropped"
+    """Nothing: the phone leaves the target."""
+    wildcard = "wildcard"
+    """Any phone: every one of them fits there (``training.ctc``)."""
 
 
 class Precision(StrEnum):
@@ -184,28 +196,19 @@ class ScoreConfig:
     """Weight of the words' scores."""
     utterance_weight: float = 0.1
     """Weight of the utterances' scores."""
+    joint_weight: float = 1.0
+    """``stage=joint``: weight of all scores beside the CTC loss a phone."""
 
 
 @dataclass
-class TrainConfig:
-    """One training run: ``python -m training.train data=… model=… out=…``."""
+class RunConfig:
+    """What every run that learns can be told."""
 
     out: str = MISSING
     """Folder of the run: checkpoints while it goes, ``model/`` and ``manifest.json`` when it is done."""
-    data: str = MISSING
-    """Folder of a release made by ``collection.build``."""
-    stage: Stage = Stage.ctc
-    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``."""
-    start: str | None = None
-    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release."""
-    cache: str | None = None
-    """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
-    default inside ``out``, removed at the end."""
     select: SelectConfig = field(default_factory=SelectConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    score: ScoreConfig = field(default_factory=ScoreConfig)
     seed: int = 0
     """Seed of weights, order, dropout and augmentation."""
     workers: int = 0
@@ -216,3 +219,25 @@ class TrainConfig:
     """``epoch``, or a number of steps, between checkpoints a killed run resumes from."""
     report_to: list[str] = field(default_factory=lambda: ["tensorboard"])
     """Experiment trackers: tensorboard (local files), mlflow, wandb; empty for none."""
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """One training run: ``python -m training.train data=… model=… out=…``."""
+
+    data: str = MISSING
+    """Folder of a release made by ``collection.build``."""
+    stage: Stage = Stage.ctc
+    """``ctc``: a phone recogniser; ``score``: a scorer on top of one, which is learned first without ``start``;
+    ``joint``: both go on learning together from ``start``."""
+    start: str | None = None
+    """``stage=score``: folder of the phone recogniser, learned from the same split of the same release.
+    ``stage=joint``: of a phone recogniser or a model with a scorer, which takes the place of ``model``."""
+    cache: str | None = None
+    """Folder for copies of sound and encoder states, shared by runs on one release and removed by whoever gave it; by
+    default inside ``out``, removed at the end."""
+    targets: Targets = Targets.kept
+    """What is learned for a phone that was scored as mispronounced and of which nobody knows what was said instead;
+    the validation split keeps the canonical phone, so that error rates can be compared."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)

@@ -23,9 +23,14 @@ from collection.release import Release
 from collection.schema import FEATURES, SAMPLE_RATE, Purpose, Split, read_grant
 from training.align import frames_needed
 from training.augment import augment, changes_sound
-from training.config import AugmentConfig, SelectConfig
+from training.config import AugmentConfig, SelectConfig, Targets
 from training.encoder import Frontend
 from training.errors import TrainingDataError
+
+MISPRONOUNCED = 0.5
+"""Phone accuracy, 0-2, below which a phone counts as mispronounced."""
+WILDCARD = "*"
+"""Stands in a target for a phone of which nobody knows what it was; no inventory holds it."""
 
 
 class Left(StrEnum):
@@ -78,28 +83,34 @@ def read_split(
     release: Release,
     split: str,
     config: SelectConfig,
-    inventory: Sequence[str],
+    inventory: Sequence[str] | None,
     frontend: Frontend,
     slowest: float,
     cache: Path,
+    fewest_frames: int = 1,
+    unknown: Targets = Targets.kept,
 ) -> SplitData:
     """Return the examples of one split; the memory-mapped copy of their audio lives under ``cache``, nowhere else.
 
     Consent is asked before any audio is read, and a copy belongs to exactly the utterances that may be used: when a
     consent has ended since an interrupted run, the old copy is removed. ``slowest`` is the shortest share of its frames
-    that an utterance may keep after augmentation.
+    that an utterance may keep after augmentation. Without an ``inventory`` nothing of what was said is read: targets
+    are empty, and an utterance of ``fewest_frames`` frames is long enough. ``unknown`` is what stands in the target for
+    a mispronounced phone when nobody wrote down what was said; a wildcard has the index after the last phone's.
     """
     files = [str(path) for path in release.files.get(Split(split), ())]
     if not files:
         raise TrainingDataError(f"The release has no split {split!r}. Choose one of: {', '.join(release.files)}.")
-    index = {symbol: number + 1 for number, symbol in enumerate(inventory)}
+    symbols = None if inventory is None else (*inventory, WILDCARD)
+    index = None if symbols is None else {symbol: number + 1 for number, symbol in enumerate(symbols)}
+    columns = ["utterance_id", "duration", "consent", "speaker_id", "speaker", *([] if index is None else ["phones"])]
     on = asked_on(config.on)
     kept: list[dict[str, Any]] = []
     targets: list[list[int]] = []
     gone = release.count_withdrawn(split)
     left: Counter[str] = Counter({Left.WITHDRAWN: gone} if gone else {})
-    for row in release.rows(split, ["utterance_id", "phones", "duration", "consent", "speaker_id", "speaker"]):
-        target, reason = _target(row, config, on, index, frontend, slowest)
+    for row in release.rows(split, columns):
+        target, reason = _target(row, config, on, index, frontend, slowest, fewest_frames, unknown)
         if reason is not None:
             left[reason] += 1
             continue
@@ -134,6 +145,19 @@ def read_split(
     )
 
 
+def joined(parts: Sequence[SplitData]) -> SplitData:
+    """Return several splits as one, in their order."""
+    return SplitData(
+        table=datasets.concatenate_datasets([part.table for part in parts]),
+        utterances=tuple(name for part in parts for name in part.utterances),
+        targets=[target for part in parts for target in part.targets],
+        seconds=[seconds for part in parts for seconds in part.seconds],
+        voices=[voice for part in parts for voice in part.voices],
+        bands=[band for part in parts for band in part.bands],
+        left=sum((part.left for part in parts), Counter[str]()),
+    )
+
+
 def keep_only(folder: Path, name: str) -> bool:
     """Remove everything in ``folder`` but ``name``, and return whether anything was removed."""
     others = [path for path in folder.glob("*") if path.name != name]
@@ -143,7 +167,14 @@ def keep_only(folder: Path, name: str) -> bool:
 
 
 def _target(
-    row: dict[str, Any], config: SelectConfig, on: date, index: dict[str, int], frontend: Frontend, slowest: float
+    row: dict[str, Any],
+    config: SelectConfig,
+    on: date,
+    index: dict[str, int] | None,
+    frontend: Frontend,
+    slowest: float,
+    fewest_frames: int,
+    unknown: Targets,
 ) -> tuple[list[int], Left | None]:
     """Return the CTC target of a row, or why there is none."""
     grant = read_grant(row["consent"])
@@ -153,20 +184,32 @@ def _target(
         return [], Left.TOO_LONG
     if row["duration"] < config.min_seconds:
         return [], Left.TOO_SHORT
-    said = spoken_phones(row["phones"])
+    frames = frontend.frames(int(row["duration"] * SAMPLE_RATE * slowest))
+    if index is None:
+        return [], Left.TOO_SHORT if frames < fewest_frames else None
+    said = spoken_phones(row["phones"], unknown)
     if not said:
         return [], Left.NO_PHONES
     if any(phone not in index for phone in said):
         return [], Left.UNKNOWN_PHONE
     target = [index[phone] for phone in said]
-    if frontend.frames(int(row["duration"] * SAMPLE_RATE * slowest)) < frames_needed(target):
+    if frames < frames_needed(target):
         return [], Left.INFEASIBLE
     return target, None
 
 
-def spoken_phones(phones: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what was said where that is known ("" is a deletion), the canonical phone elsewhere."""
-    said = [phone["canonical"] if phone["realised"] is None else phone["realised"] for phone in phones]
+def spoken_phones(phones: Sequence[dict[str, Any]], unknown: Targets = Targets.kept) -> list[str]:
+    """Return what was said where that is known ("" is a deletion), the canonical phone elsewhere.
+
+    ``unknown`` tells what stands for a phone scored as mispronounced of which it is not known.
+    """
+    stands = {Targets.dropped: "", Targets.wildcard: WILDCARD}
+    said = []
+    for phone in phones:
+        accuracy, realised = phone["accuracy"], phone["realised"]
+        wrong = unknown in stands and accuracy is not None and accuracy < MISPRONOUNCED
+        canonical = stands[unknown] if wrong else phone["canonical"]
+        said.append(canonical if realised is None else realised)
     return [phone for phone in said if phone]
 
 

@@ -78,7 +78,7 @@ def features(log_probs: torch.Tensor, targets: Sequence[int], spans: Sequence[Sp
 
 def aligned(log_probs: torch.Tensor, targets: Sequence[int], spans: Sequence[Span]) -> AlignedGop:
     """Return alignment-based GOP of one utterance; where the model knows one phone only, ``ratio`` is +inf."""
-    table = log_probs.detach().double()
+    table = log_probs.double()
     start = torch.tensor([span.start_frame for span in spans], device=table.device)
     end = torch.tensor([span.end_frame for span in spans], device=table.device)
     own = torch.tensor(list(targets), device=table.device)[:, None]

@@ -15,7 +15,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from collection.withdrawal.past_releases import LINEAGE as NAME
 from training.errors import ModelError
 
 RUN = "run.json"
-"""What a run notes about itself when it begins: its identity and the SHA-256 of its release's manifest."""
+"""What a run notes about itself when it begins: its identity and the SHA-256 of the manifests of the releases that it
+learns from, or that what it begins with learned from."""
 DUTY = (
     "This model learned from the speakers listed in speakers, who have withdrawn. Stop using it, train again on the "
     "next release, and delete its weights with everything exported or fine-tuned from them."
@@ -74,11 +75,16 @@ class Descendant:
     finished: bool = True
 
 
+def checksum(release: Release) -> str:
+    """Return what pins the exact content of a release."""
+    return manifest.file_sha256(release.path / manifest.NAME)
+
+
 def ancestor(release: Release, splits: tuple[str, ...], speakers: frozenset[str]) -> Ancestor:
     """Return the record of learning from some speakers of a release."""
     return Ancestor(
         name=str(release.manifest["name"]),
-        manifest_sha256=manifest.file_sha256(release.path / manifest.NAME),
+        manifest_sha256=checksum(release),
         schema_version=str(release.manifest["schema_version"]),
         splits=splits,
         speakers=tuple(sorted(speakers)),
@@ -106,6 +112,38 @@ def read(folder: Path) -> Lineage:
         ) from error
 
 
+def inherited(*encoders: str) -> tuple[Ancestor, ...]:
+    """Return the releases that the weights of these encoders learned from: of local folders with a lineage, else none.
+
+    Whatever learns on top of them learned from those speakers too. Raises ``ModelError`` when one of the speakers has
+    withdrawn.
+    """
+    found: list[Ancestor] = []
+    for name in encoders:
+        folder = Path(name)
+        if not (folder / NAME).exists():
+            continue
+        marker = withdrawn.read(folder)
+        if marker is not None:
+            raise ModelError(
+                f"{folder} learned from {marker.count} speaker(s) who have withdrawn ({withdrawn.NAME}): nothing may "
+                "be built on it any more. Pretrain again on the next release, then delete it."
+            )
+        found += read(folder).releases
+    return merged(found)
+
+
+def merged(releases: Iterable[Ancestor]) -> tuple[Ancestor, ...]:
+    """Return one record a release, with the splits and speakers of all its records."""
+    found: dict[str, Ancestor] = {}
+    for one in releases:
+        if (other := found.get(one.manifest_sha256)) is not None:
+            splits, speakers = {*one.splits, *other.splits}, {*one.speakers, *other.speakers}
+            one = replace(one, splits=tuple(sorted(splits)), speakers=tuple(sorted(speakers)))
+        found[one.manifest_sha256] = one
+    return tuple(found.values())
+
+
 def learned_from(root: Path, manifest_sha256: str) -> Iterator[Path]:
     """Yield every checkpoint folder under ``root`` that learned from the release with this manifest checksum."""
     for found in descendants([root], manifest_sha256=manifest_sha256):
@@ -128,8 +166,9 @@ def descendants(
             if speakers:
                 yield Descendant(path.parent, speakers)
         for path in sorted(root.rglob(RUN)):
-            begun_on = json.loads(path.read_text("utf-8")).get("data")
-            if manifest_sha256 is not None and begun_on == manifest_sha256 and manifest.read(path.parent) is None:
+            begun_on = json.loads(path.read_text("utf-8")).get("data") or []
+            concerned = manifest_sha256 is not None and manifest_sha256 in begun_on
+            if concerned and manifest.read(path.parent) is None:
                 yield Descendant(path.parent, frozenset(), finished=False)
 
 
@@ -159,10 +198,11 @@ def warn_withdrawn(folder: Path) -> None:
         warnings.warn(message, WithdrawnWarning, stacklevel=3)
 
 
-def refuse_withdrawn(release: Release, allowed: bool, model: Path) -> None:
+def refuse_withdrawn(release: Release, allowed: bool, model: Path, from_encoder: Iterable[Ancestor] = ()) -> None:
     """Raise ``ModelError`` when a release is superseded, unless that is ``allowed``.
 
-    What is allowed is learning from the others: a ``model`` finished before the withdrawal is refused either way.
+    What is allowed is learning from the others: a ``model`` finished before the withdrawal is refused either way, and
+    so is an encoder whose own releases are ``from_encoder`` when it learned from who has withdrawn.
     """
     if not release.withdrawn:
         return
@@ -172,14 +212,22 @@ def refuse_withdrawn(release: Release, allowed: bool, model: Path) -> None:
             f"({withdrawn.NAME}). Build the next release and train on that; to learn from the other speakers of this "
             "one all the same, give select.superseded=true."
         )
-    if (model / NAME).exists():
-        here = manifest.file_sha256(release.path / manifest.NAME)
-        heard = {name for one in read(model).releases if one.manifest_sha256 == here for name in one.speakers}
-        if both := heard & release.withdrawn:
-            raise ModelError(
-                f"{model} was finished before {len(both)} speaker(s) withdrew and learned from them. Give another "
-                "out=…, and delete this model."
-            )
+    here = checksum(release)
+    if both := _speakers(from_encoder, here) & release.withdrawn:
+        raise ModelError(
+            f"The encoder or teacher that this run begins with learned from {len(both)} speaker(s) who have withdrawn "
+            f"from release {release.name}. Pretrain again with select.superseded=true or on the next release, then "
+            "delete it."
+        )
+    if (model / NAME).exists() and (both := _speakers(read(model).releases, here) & release.withdrawn):
+        raise ModelError(
+            f"{model} was finished before {len(both)} speaker(s) withdrew and learned from them. Give another "
+            "out=…, and delete this model."
+        )
+
+
+def _speakers(releases: Iterable[Ancestor], manifest_sha256: str) -> frozenset[str]:
+    return frozenset(name for one in releases if one.manifest_sha256 == manifest_sha256 for name in one.speakers)
 
 
 @dataclass

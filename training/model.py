@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from collection.schema import SAMPLE_RATE, SCHEMA_VERSION
-from training.align import BLANK
+from training.ctc import ctc_loss
 from training.encoder import Frontend, SpeechEncoder, WaveEncoder
 from training.errors import EncoderError
 from training.head import PhoneHead
@@ -200,17 +200,3 @@ def measure_states(model: PhoneModel, batches: Iterable[dict[str, Tensor]]) -> N
     mean = total / count
     model.head.mean.copy_(mean)
     model.head.deviation.copy_((squares / count - mean.square()).clamp(min=1e-8).sqrt())
-
-
-def ctc_loss(logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
-    """Return the CTC loss a target phone, in float32 whatever the logits (half precision overflows).
-
-    ``logits`` (batch, frames, classes), ``frames`` (batch,), ``labels`` (batch, phones) padded with -100. Infeasible
-    examples are filtered before; ``zero_infinity`` only guards a stray one.
-    """
-    counts = (labels >= 0).sum(1)
-    with torch.autocast(logits.device.type, enabled=False):
-        posteriors = logits.float().log_softmax(-1).transpose(0, 1)
-        return nn.functional.ctc_loss(
-            posteriors, labels.clamp(min=0), frames, counts, blank=BLANK, reduction="mean", zero_infinity=True
-        )

@@ -69,8 +69,9 @@ def describe(
     """Return the features of one utterance: samples (N,) at 16 kHz, ``log_probs`` (T, V), ``states`` (T, L, D).
 
     ``exact``, ``spans`` and ``times`` are the GOP and the alignment of ``targets`` (S,) on the same posteriors.
+    Gradients pass the posteriors on the frames of the alignment, and the states.
     """
-    table = log_probs.detach().float().cpu()
+    table = log_probs.float().cpu()
     by_alignment = aligned(table, targets, spans)
     ratios = exact.ratios.cpu()
     rows = torch.arange(len(targets))

@@ -18,16 +18,20 @@ LOG_FLOOR = -100.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a model hears in one waveform: ``log_probs`` (T, V), and ``states`` (T, L, D) of the layers asked for."""
+    """What a model hears in one waveform: ``log_probs`` (T, V), and ``states`` (T, L, D) of the layers asked for.
+
+    ``parts`` is what each member of an ensemble (``training.ensemble``) heard alone, of the layers its scorer hears.
+    """
 
     log_probs: torch.Tensor
     states: torch.Tensor
+    parts: tuple[Heard, ...] = ()
 
     def floored(self) -> Heard:
         """Return the same with posteriors that exact scores can be computed from: finite, where float64 exists."""
         # Apple's GPUs have no float64.
         table = self.log_probs.cpu() if self.log_probs.device.type == "mps" else self.log_probs
-        return Heard(table.clamp(min=LOG_FLOOR), self.states)
+        return Heard(table.clamp(min=LOG_FLOOR), self.states, tuple(part.floored() for part in self.parts))
 
 
 class PosteriorConfig(Protocol):

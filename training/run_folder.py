@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from collection import cli, manifest
 from collection.release import Release
 from collection.schema import SCHEMA_VERSION
 from training import lineage
-from training.config import Stage, TrainConfig
+from training.config import RunConfig, Stage, Targets, TrainConfig
 from training.dataset import SplitData
 from training.errors import ModelError
+from training.lineage import Ancestor
 from training.model import PhoneModel
 
 MODEL = "model"
@@ -25,14 +27,25 @@ NOT_THE_RESULT = ("out", "cache", "workers", "threads", "report_to", "save_every
 """Settings that change how a run goes but not what comes out."""
 
 
-def identify(config: TrainConfig, release: Release) -> str:
-    """Return the fingerprint of everything that decides what a run gives."""
+def identify(config: RunConfig, releases: Sequence[Release], inherited: Sequence[Ancestor]) -> str:
+    """Return the fingerprint of everything that decides what a run gives.
+
+    ``inherited`` are the releases from which whatever it begins with learned (``lineage.inherited``).
+    """
     settings = {key: value for key, value in asdict(config).items() if key not in NOT_THE_RESULT}
-    if config.stage is Stage.ctc:
-        for key in ("start", "score"):
-            settings.pop(key)
+    if isinstance(config, TrainConfig):
+        if config.stage is Stage.ctc:
+            settings.pop("start")
+            settings.pop("score")
+        elif config.stage is Stage.score:
+            settings["score"].pop("joint_weight")
+        if config.targets is Targets.kept:  # absent, as in runs from before there was a choice
+            settings.pop("targets")
     settings["select"].pop("superseded")  # whoever has withdrawn is left out either way
-    settings["data"] = manifest.file_sha256(release.path / manifest.NAME)
+    data = [lineage.checksum(release) for release in releases]
+    settings["data"] = data[0] if len(data) == 1 else data
+    if inherited:  # absent otherwise, as in runs from before there were any
+        settings["inherited"] = [asdict(one) for one in inherited]
     return manifest.fingerprint(settings)
 
 
@@ -48,7 +61,7 @@ def is_finished(out: Path, identity: str) -> bool:
     return True
 
 
-def claim(out: Path, identity: str, release: Release) -> None:
+def claim(out: Path, identity: str, releases: Sequence[Release], inherited: Sequence[Ancestor]) -> None:
     """Write down what this folder is for, or refuse a folder begun with other settings."""
     note = out / lineage.RUN
     if note.exists() and json.loads(note.read_text("utf-8"))["identity"] != identity:
@@ -56,8 +69,8 @@ def claim(out: Path, identity: str, release: Release) -> None:
             f"{out} holds an unfinished run of another configuration or release. Give the same settings to go on with "
             "it, another out=…, or remove the folder."
         )
-    data = manifest.file_sha256(release.path / manifest.NAME)
-    manifest.atomic_write(note, json.dumps({"identity": identity, "data": data}) + "\n")
+    data = [*map(lineage.checksum, releases), *(one.manifest_sha256 for one in inherited)]
+    manifest.atomic_write(note, json.dumps({"identity": identity, "data": list(dict.fromkeys(data))}) + "\n")
 
 
 def finish(
@@ -77,7 +90,7 @@ def finish(
     manifest.atomic_write(folder / "train_config.json", json.dumps(portable(config), indent=2, default=str) + "\n")
     validation = [entry for entry in history if "eval_per" in entry]
     best = min((entry["eval_per"] for entry in validation), default=None)
-    speed = _speed(config, data, metrics)
+    speed = speed_of(data[config.select.train_split].seconds, metrics)
     manifest.write(
         out,
         {
@@ -93,10 +106,7 @@ def finish(
         },
     )
     tidy(out)
-    cli.console.print(
-        f"{speed['audio_seconds_per_second']:.0f} audio-seconds a second on {speed['device']}, "
-        f"peak memory {speed['peak_memory_mib']:.0f} MiB."
-    )
+    say_speed(speed)
     chosen = "" if best is None else f" The epoch kept has {best:.1%} validation PER."
     cli.console.print(f"Model: {folder}.{chosen}")
     if config.cache is None:
@@ -121,22 +131,32 @@ def portable(config: TrainConfig) -> dict[str, Any]:
 
 
 def called(encoder: str) -> str:
-    """Return the name of an encoder: a Hub name as it is, a folder's last part."""
-    return Path(encoder).resolve().name if Path(encoder).exists() else encoder
+    """Return the name of an encoder: a Hub name as it is, a folder's last part; ``model`` is its run's name."""
+    if not Path(encoder).exists():
+        return encoder
+    folder = Path(encoder).resolve()
+    return folder.parent.name if folder.name == MODEL else folder.name
 
 
-def _speed(config: TrainConfig, data: dict[str, SplitData], metrics: dict[str, float]) -> dict[str, float | str]:
+def speed_of(seconds: Sequence[float], metrics: dict[str, float]) -> dict[str, float | str]:
     """Return what the run cost since it last started: seconds, audio-seconds a second and peak memory.
 
-    Memory is what torch held on a GPU, the resident set of this process on a CPU.
+    ``seconds`` are the durations of what was learned from. Memory is what torch held on a GPU, the resident set of this
+    process on a CPU.
     """
-    audio = sum(data[config.select.train_split].seconds)
-    utterances = len(data[config.select.train_split].targets)
     cuda = torch.cuda.is_available()
     peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "device": torch.cuda.get_device_name() if cuda else f"cpu, {torch.get_num_threads()} threads",
         "train_s": metrics["train_runtime"],
-        "audio_seconds_per_second": metrics["train_samples_per_second"] * audio / utterances,
+        "audio_seconds_per_second": metrics["train_samples_per_second"] * sum(seconds) / len(seconds),
         "peak_memory_mib": peak / 2**20,
     }
+
+
+def say_speed(speed: dict[str, float | str]) -> None:
+    """Say what ``speed_of`` found in one line."""
+    cli.console.print(
+        f"{speed['audio_seconds_per_second']:.0f} audio-seconds a second on {speed['device']}, "
+        f"peak memory {speed['peak_memory_mib']:.0f} MiB."
+    )

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from training.config import ScoreConfig
+from training.dataset import MISPRONOUNCED
 from training.phone_features import PhoneFeatures
 from training.scorer import (
     PHONE_SCALE,
@@ -28,8 +29,6 @@ from training.scorer import (
     collate,
 )
 
-MISPRONOUNCED = 0.5
-"""Phone accuracy below which a phone counts as mispronounced."""
 WARMUP = 0.05
 CLIP = 1.0
 NAN = float("nan")
@@ -154,8 +153,10 @@ def predict(scorer: Scorer, features: Sequence[PhoneFeatures], batch_size: int =
 def calibrate(scorer: Scorer, features: Sequence[PhoneFeatures], labels: Sequence[Labels]) -> None:
     """Set the probability of a mispronunciation and its threshold (best F1) on speakers that were not learned from.
 
-    Without both mispronounced and correct phones among them, nothing changes.
+    What an earlier calibration set is forgotten; without both mispronounced and correct phones there is none.
     """
+    scorer.scale.fill_(1.0)
+    scorer.shift.fill_(0.0)
     logits = torch.cat([output.bad for output in predict(scorer, features)])
     accuracy = torch.cat([each.phones for each in labels])
     known = ~torch.isnan(accuracy)

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from collection import cli, manifest
-from collection.release import read_release
+from collection.release import Release, read_release
 from collection.schema import SCHEMA_VERSION
-from training import ctc_stage, folds, lineage, run_folder, score_data
-from training.config import ScoreConfig, Stage, TrainConfig
+from training import ctc_stage, folds, lineage, loop, run_folder, score_data
+from training.config import ScoreConfig, Stage, Targets, TrainConfig
 from training.dataset import SplitData, keep_only
 from training.errors import ModelError
 from training.lineage import CACHE
@@ -42,16 +42,16 @@ def train(config: TrainConfig) -> Path:
     out = Path(config.out)
     cache = Path(config.cache) if config.cache else out / CACHE
     release = read_release(cli.existing(config.data, "Release"))
-    lineage.refuse_withdrawn(release, config.select.superseded, out / MODEL)
-    identity = run_folder.identify(config, release)
+    inherited = lineage.inherited(*([config.start] if config.start else ctc_stage.weights(config)))
+    lineage.refuse_withdrawn(release, config.select.superseded, out / MODEL, inherited)
+    identity = run_folder.identify(config, [release], inherited)
     if run_folder.is_finished(out, identity):
         return out / MODEL
-    run_folder.claim(out, identity, release)
+    run_folder.claim(out, identity, [release], inherited)
     started = time.monotonic()
     first = replace(config, stage=Stage.ctc, start=None, cache=str(cache / "shared"))
     start = Path(config.start) if config.start else ctc_stage.train(replace(first, out=str(cache / "recogniser")))
-    model = _open(cli.existing(str(start), "Recogniser"))
-    origin = lineage.read(start)
+    model = open_model(cli.existing(str(start), "Recogniser"))
     _, symbols = ctc_stage.inventory(release)
     _check(start, model, symbols, config)
     listeners = [
@@ -69,7 +69,7 @@ def train(config: TrainConfig) -> Path:
     data = ctc_stage.read_data(config, release, symbols, model, cache / "shared")
     chosen = manifest.fingerprint({split: part.utterances for split, part in data.items()})[:16]
     keep_only(cache / "features", chosen)
-    layers = tuple(range(model.encoder.depth + 1) if config.score.state_layers is None else config.score.state_layers)
+    layers = state_layers(config.score, model)
     heard_by = [manifest.file_sha256(folder / WEIGHTS) for folder in (start, *listeners)]
     place = cache / "features" / chosen / manifest.fingerprint([layers, heard_by])[:16]
     members = out / CACHE / "members" / chosen
@@ -88,34 +88,53 @@ def train(config: TrainConfig) -> Path:
         )
         for split, part in data.items()
     }
-    shape = _shape(config.score, len(symbols) + 1, layers, model.encoder.width, untold(material[learns][1]))
+    shape = shape_of(config.score, model, untold(material[learns][1]))
     scorer = Scorer(shape)
     for number in range(shape.members):
         scorer.members[number] = _member(material[learns], shape, config, config.seed + number, members)
-    scorer.eval()
-    figures: dict[str, float] = {}
-    by_seed: list[dict[str, float]] = []
-    if config.select.validation_split:
-        features, labels = material[config.select.validation_split]
-        calibrate(scorer, features, labels)
-        figures = figures_of(scorer, features, labels)
-        alone = [Scorer(replace(shape, members=1)).eval() for _ in scorer.members]
-        for one, member in zip(alone, scorer.members, strict=True):
-            one.members[0] = member
-        by_seed = [figures_of(one, features, labels) for one in alone]
-    model.scorer, model.config.scorer = scorer, shape.to_dict()
-    model.cpu().save_pretrained(out / MODEL)
-    speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
-    own = lineage.ancestor(release, tuple(data), speakers)
-    others = [each for each in origin.releases if each.manifest_sha256 != own.manifest_sha256]
-    lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), (*others, own)))
-    _finish(config, identity, data, {"validation": figures, "validation_by_seed": by_seed}, time.monotonic() - started)
+    model.scorer, model.config.scorer = scorer.eval(), shape.to_dict()
+    validation = material.get(config.select.validation_split)
+    conclude(config, model, release, data, validation, lineage.read(start), identity, time.monotonic() - started)
     return out / MODEL
 
 
-def _open(folder: Path) -> PhoneModel:
+def conclude(
+    config: TrainConfig,
+    model: PhoneModel,
+    release: Release,
+    data: dict[str, SplitData],
+    validation: Material | None,
+    origin: lineage.Lineage,
+    identity: str,
+    seconds: float,
+) -> None:
+    """Calibrate and judge the scorer of a model on the validation readings, save the model and finish the run.
+
+    ``origin`` is that of the checkpoint the run began with.
+    """
+    out, scorer = Path(config.out), model.cpu().scorer
+    figures: dict[str, float] = {}
+    by_seed: list[dict[str, float]] = []
+    if validation is not None:
+        features, labels = validation
+        calibrate(scorer, features, labels)
+        figures = figures_of(scorer, features, labels)
+        alone = [Scorer(replace(scorer.shape, members=1)).eval() for _ in scorer.members]
+        for one, member in zip(alone, scorer.members, strict=True):
+            one.members[0] = member
+        by_seed = [figures_of(one, features, labels) for one in alone]
+    model.save_pretrained(out / MODEL)
+    speakers = frozenset[str]().union(*(part.speakers for part in data.values()))
+    own = lineage.ancestor(release, tuple(data), speakers)
+    heard = lineage.merged([*origin.releases, own])
+    lineage.write(out / MODEL, lineage.Lineage(origin.encoder, manifest.code_version(), heard))
+    _finish(config, identity, data, {"validation": figures, "validation_by_seed": by_seed}, seconds)
+
+
+def open_model(folder: Path) -> PhoneModel:
+    """Return a checkpoint on the GPU if there is one, in evaluation mode."""
     model: PhoneModel = PhoneModel.from_pretrained(folder)
-    torch.nn.Module.to(model, ctc_stage.device())
+    torch.nn.Module.to(model, loop.device())
     return model.train(False)
 
 
@@ -126,6 +145,8 @@ def _check(start: Path, model: PhoneModel, symbols: tuple[str, ...], config: Tra
     if not config.start or not config.score.folds:
         return
     known = json.loads((start / "train_config.json").read_text("utf-8"))
+    if (learned := known.get("targets", Targets.kept)) != config.targets:
+        raise ModelError(f"{start} was trained with targets={learned}, this run says {config.targets}: give the same.")
     for group in ("model", "augment", "optim"):
         wanted = json.loads(json.dumps(asdict(getattr(config, group)), default=str))
         for key, value in wanted.items():
@@ -155,7 +176,7 @@ def _material(
                 found = score_data.extract(model, model, layers, data, rated, range(len(rated)), step)
             else:
                 for part, folder in enumerate(listeners):
-                    listener = _open(folder)
+                    listener = open_model(folder)
                     chosen = [int(index) for index in np.flatnonzero(np.array(parts) == part)]
                     found |= score_data.extract(model, listener, layers, data, rated, chosen, step)
         score_data.store(path, dict(sorted(found.items())))
@@ -164,14 +185,20 @@ def _material(
     return list(held.values()), [known[index] for index in held]
 
 
-def _shape(
-    config: ScoreConfig, symbols: int, layers: tuple[int, ...], state_width: int, unknown: tuple[str, ...]
-) -> ScorerShape:
+def shape_of(config: ScoreConfig, model: PhoneModel, unknown: tuple[str, ...]) -> ScorerShape:
+    """Return the shape of a new scorer for a phone model; ``unknown`` are the scores that nobody gave."""
     own = {
         key: getattr(config, key)
         for key in ("members", "size", "layers", "heads", "projection", "dropout", "states_dropout")
     }
-    return ScorerShape(symbols, width(symbols), layers, state_width, untold=unknown, **own)
+    symbols = len(model.config.inventory) + 1
+    layers = state_layers(config, model)
+    return ScorerShape(symbols, width(symbols), layers, model.encoder.width, untold=unknown, **own)
+
+
+def state_layers(config: ScoreConfig, model: PhoneModel) -> tuple[int, ...]:
+    """Return the encoder states that a scorer is to hear."""
+    return tuple(range(model.encoder.depth + 1) if config.state_layers is None else config.state_layers)
 
 
 def _member(material: Material, shape: ScorerShape, config: TrainConfig, seed: int, place: Path) -> Member:

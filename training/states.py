@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.collate import BucketSampler, Collator
 from training.dataset import Examples
-from training.model import PhoneModel
+from training.encoder import Frontend
 
 BATCH = 8
+
+
+class Listener(Protocol):
+    """What is frozen and gives states: a phone model whose encoder does not learn, or a teacher."""
+
+    @property
+    def frontend(self) -> Frontend:
+        """Waveforms to inputs."""
+
+    def states(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return states ``(batch, frames, width)``."""
+
+    def train(self, mode: bool) -> Any:
+        """Switch training mode."""
+
+    def to(self, device: torch.device) -> Any:
+        """Move the weights."""
 
 
 class StoredStates(Dataset[dict[str, Any]]):
@@ -45,7 +63,7 @@ class StoredStates(Dataset[dict[str, Any]]):
 
 @torch.inference_mode()
 def store_states(
-    model: PhoneModel,
+    model: Listener,
     examples: Examples,
     path: Path,
     device: torch.device,
@@ -57,13 +75,13 @@ def store_states(
     Finished files of an interrupted run are used again: ``path`` has its name only once it is complete. The caller puts
     it under a folder that belongs to this very data and encoder.
     """
-    width = model.encoder.width * len(model.config.layers)
     places = path.with_suffix(".npy")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         spans = np.zeros((copies, len(examples), 2), dtype=np.int64)
         partial = path.with_suffix(".partial")
-        model.eval().to(device)  # type: ignore[arg-type, no-untyped-call]
+        model.train(False)
+        model.to(device)
         with partial.open("wb") as file:
             written = 0
             for draws, states in _computed(model, examples, device, copies):
@@ -74,11 +92,13 @@ def store_states(
                 on_progress(len(draws))
         np.save(places, spans)
         partial.rename(path)
-    return StoredStates(path, np.load(places), width, examples.data.targets)
+    spans = np.load(places)
+    width = path.stat().st_size // np.dtype(np.float16).itemsize // int(spans[..., 1].sum())
+    return StoredStates(path, spans, width, examples.data.targets)
 
 
 def _computed(
-    model: PhoneModel, examples: Examples, device: torch.device, copies: int
+    model: Listener, examples: Examples, device: torch.device, copies: int
 ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
     """Yield draws, batch by batch, with their states (frames, width)."""
     collate = Collator(model.frontend)

@@ -26,11 +26,16 @@ WHOLE = "whole"
 
 
 class PhoneTrainer(Trainer):  # type: ignore[misc]
-    """Trainer with duration buckets, tri-stage rates and an encoder that may start late."""
+    """Trainer with duration buckets, tri-stage rates and an encoder that may start late.
 
-    def __init__(self, *args: Any, optim: OptimConfig, seconds: list[float], **kwargs: Any) -> None:
+    The parameters whose names begin with ``encoder`` learn at the encoder's rate, all others at the head's.
+    """
+
+    def __init__(
+        self, *args: Any, optim: OptimConfig, seconds: list[float], encoder: str = "encoder.", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.optim, self.seconds = optim, seconds
+        self.optim, self.seconds, self.encoder = optim, seconds, encoder
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         # Batches of all devices are cut from one bucket, so that no device waits for a longer one.
@@ -45,7 +50,7 @@ class PhoneTrainer(Trainer):  # type: ignore[misc]
             groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
-                    groups.setdefault((name.startswith("encoder."), name in decayed), []).append(parameter)
+                    groups.setdefault((name.startswith(self.encoder), name in decayed), []).append(parameter)
             self.optimizer = AdamW(
                 [
                     {
@@ -118,8 +123,9 @@ class Tell(TrainerCallback):  # type: ignore[misc]
         if state.is_world_process_zero:
             loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
             learned = f", training loss {loss:.3f}" if loss is not None else ""
-            per = kwargs["metrics"]["eval_per"]
-            self.say(f"epoch {state.epoch:5.1f}, step {state.global_step}: validation PER {per:.1%}{learned}")
+            metrics = kwargs["metrics"]
+            found = f"PER {metrics['eval_per']:.1%}" if "eval_per" in metrics else f"loss {metrics['eval_loss']:.3f}"
+            self.say(f"epoch {state.epoch:5.1f}, step {state.global_step}: validation {found}{learned}")
 
 
 def last_whole_checkpoint(folder: Path, clean: bool) -> str | None:

@@ -56,7 +56,7 @@ def admit(
         ends = [decision.expires for decision in decisions if decision.expires is not None]
         if refusal is not None:
             refused[learner_id] = refusal.reason.value
-        elif record is not None and _disagree(record, intake.learners.get(learner_id)):
+        elif record is not None and birth_dates_disagree(record, intake.learners.get(learner_id)):
             refused[learner_id] = BIRTH_DATES_DISAGREE
         elif record is not None and len(ends) == len(decisions) > 0:
             grants[learner_id] = ConsentGrant(naming.consent(record.record_id), granted, min(ends).isoformat())
@@ -73,7 +73,8 @@ def held_when_recorded(
     return day is None or all(decide(record, purpose, day, policy).keep for purpose in purposes)
 
 
-def _disagree(record: ConsentRecord, learner: Learner | None) -> bool:
+def birth_dates_disagree(record: ConsentRecord, learner: Learner | None) -> bool:
+    """Tell whether register and roster name two days of birth."""
     born = None if learner is None else learner.birth_date
     return record.birth_date is not None and born is not None and record.birth_date != born
 

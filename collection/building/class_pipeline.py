@@ -12,7 +12,7 @@ from collection.building.admission import Admission, held_when_recorded
 from collection.building.pipeline import NO_CONSENT, Context, RecordingResult, Task, rows_of, segmenter
 from collection.classes import class_recording, voice_encoder, voiceprints
 from collection.classes.class_recording import Enrolled
-from collection.consent import ConsentPolicy, ConsentRecord, may_use
+from collection.consent import ConsentPolicy, ConsentRecord, age_on, may_use
 from collection.errors import AudioError
 from collection.hearing import listening
 from collection.intake import Recording
@@ -49,7 +49,9 @@ def who_is_enrolled(
         elif record is None or made is None or made.record_id != record.record_id:
             missing[class_recording.NO_VOICEPRINT] += count
         else:
-            enrolled[learner_id] = Enrolled(admission.grants[learner_id], made.vector)
+            day, born = recording.recorded_on, record.birth_date
+            child = day is not None and born is not None and age_on(born, day) < class_recording.GROWN
+            enrolled[learner_id] = Enrolled(admission.grants[learner_id], made.vector, child)
     if not enrolled and (silent := missing.pop(class_recording.NO_VOICEPRINT, 0)):
         missing[class_recording.NO_ENROLLED_VOICE] += silent
     return enrolled, missing
@@ -82,6 +84,7 @@ def process_class(task: Task, context: Context) -> RecordingResult:
         voice_encoder.embed_many,
         listening.load(context.classes.listener, context.classes.model),
         context.classes,
+        {learner for learner, each in enrolled.items() if each.child},
     )
     drops[class_recording.NOT_HEARD] += len(theirs) - len(heard)
     drops.update(each.reason for each in heard if each.reason)

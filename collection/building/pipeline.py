@@ -27,6 +27,7 @@ from collection.pseudonyms.naming import Naming
 from collection.quality import QualityPolicy
 from collection.redact import Reading, RedactionConfig, Redactor
 from collection.redaction import word_times
+from collection.redaction.forgotten_names import ForgottenNames
 from collection.redaction.personal_data import Span
 from collection.schema import (
     SAMPLE_RATE,
@@ -69,6 +70,10 @@ class Context:
     names: tuple[str, ...] = field(default=(), repr=False)
     """Names on the roster, looked for in texts."""
     schools: tuple[str, ...] = field(default=(), repr=False)
+    forgotten: ForgottenNames | None = None
+    """Names of learners who withdrew, looked for too."""
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+    """What the folders of checkpoints held when the build began (SHA-256), by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,7 @@ def _redacted(reading: Reading, recording: Recording, context: Context) -> Readi
     if not context.redaction.enabled:
         return reading
     settings = canonical_json(asdict(context.redaction))
-    spans = _personal(reading.text, recording.language, context.names, context.schools, settings)
+    spans = _personal(reading.text, recording.language, context.names, context.schools, context.forgotten, settings)
     if not spans:
         return reading
     if not recording.segmented:
@@ -237,15 +242,22 @@ def _redacted(reading: Reading, recording: Recording, context: Context) -> Readi
 
 @lru_cache(maxsize=4096)
 def _personal(
-    text: str, language: str, names: tuple[str, ...], schools: tuple[str, ...], settings: str
+    text: str,
+    language: str,
+    names: tuple[str, ...],
+    schools: tuple[str, ...],
+    forgotten: ForgottenNames | None,
+    settings: str,
 ) -> tuple[Span, ...]:
     """Return the personal data in a text; a class reads the same texts again and again."""
-    return _redactor(language, names, schools, settings).find(text)
+    return _redactor(language, names, schools, forgotten, settings).find(text)
 
 
 @lru_cache(maxsize=4)
-def _redactor(language: str, names: tuple[str, ...], schools: tuple[str, ...], settings: str) -> Redactor:
-    return Redactor(language, names, schools, RedactionConfig(**json.loads(settings)))
+def _redactor(
+    language: str, names: tuple[str, ...], schools: tuple[str, ...], forgotten: ForgottenNames | None, settings: str
+) -> Redactor:
+    return Redactor(language, names, schools, RedactionConfig(**json.loads(settings)), forgotten)
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from collection import cli, manifest, voice
-from collection.building import work
+from collection.building import checkpoints, same_sound, work
 from collection.building.admission import Admission, admit, describe, held_when_recorded, refused_readings
 from collection.building.assemble import People
 from collection.building.class_pipeline import NO_GRANT, who_is_enrolled
@@ -33,9 +33,6 @@ from collection.withdrawal import tombstones
 
 OnProgress = Callable[[str, int, int], None]
 """Hears a step's name, how many of its items are done, and how many there are."""
-
-SHARED_SOUND = "same_sound_under_two_learners"
-"""Reason of readings whose file is, byte for byte, that of another learner's."""
 
 _ELSEWHERE = (
     "importer",
@@ -70,6 +67,8 @@ class Inputs:
     purposes: tuple[Purpose, ...]
     privacy: dict[str, Any] | None
     """What the disguise was measured to be worth, for the card."""
+    checkpoints: Mapping[str, str]
+    """What the listeners' checkpoints hold, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +136,7 @@ def gather(config: BuildConfig) -> Inputs:
         naming=naming(key, config.name, intake.source),
         purposes=purposes,
         privacy=privacy_figures.read(Path(config.privacy), config.voice) if config.privacy else None,
+        checkpoints=checkpoints.contents((config.classes.model, config.redaction.model)),
     )
 
 
@@ -172,6 +172,8 @@ def make_plan(
         classes=config.classes,
         names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
         schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
+        forgotten=tombstones.forgotten(inputs.key, intake.source, withdrawals),
+        checkpoints=inputs.checkpoints,
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)
     for (recording_id, index), annotation in intake.annotations.items():
@@ -187,14 +189,16 @@ def make_plan(
         digests[recording.recording_id] = found or work.input_digest(recording.path, config.audio)
         if on_progress is not None:
             on_progress("checking input", number, len(chosen))
-    shared = _shared(chosen, digests)
+    known_ids = {recording.recording_id for recording in chosen}
+    others = [recording for recording in intake.recordings if recording.recording_id not in known_ids]
+    shared = same_sound.shared(chosen, digests, others, config.audio)
     jobs: list[work.Job] = []
     identities: list[str] = []
     set_aside: Counter[str] = Counter()
     for recording in chosen:
         digest = digests[recording.recording_id]
         if digest in shared:
-            set_aside[SHARED_SOUND] += _admitted(recording, admission)
+            set_aside[same_sound.SHARED_SOUND] += _admitted(recording, admission)
             continue
         annotations = said.get(recording.recording_id, {})
         if recording.readers:
@@ -247,17 +251,10 @@ def _admitted(recording: Recording, admission: Admission) -> int:
     return sum(count for learner_id, count in recording.readings.items() if learner_id in admission.grants)
 
 
-def _shared(chosen: Sequence[Recording], digests: Mapping[str, str]) -> set[str]:
-    """Return the digests of sounds that stand under more than one learner; empty files hold no sound."""
-    learners: dict[str, set[str]] = defaultdict(set)
-    for recording in chosen:
-        learners[digests[recording.recording_id]].add(recording.learner_id)
-    return {digest for digest, of in learners.items() if len(of) > 1 and work.is_content(digest)}
-
-
 def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
     """Return what makes a release this release and no other: fields of its manifest, without paths and secrets."""
     settings = {name: value for name, value in asdict(config).items() if name not in _ELSEWHERE}
+    listeners = {name: checkpoints.by_content(settings[name], inputs.checkpoints) for name in ("classes", "redaction")}
     return {
         "name": config.name,
         "source": inputs.intake.source,
@@ -266,7 +263,7 @@ def identity(config: BuildConfig, inputs: Inputs, plan: Plan) -> dict[str, Any]:
         "purposes": [purpose.value for purpose in inputs.purposes],
         "tier": voice.tier(config.voice).value,
         "privacy": inputs.privacy,
-        "config": settings,
+        "config": {**settings, **listeners},
         "inputs": plan.fingerprint,
     }
 

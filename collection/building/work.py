@@ -23,6 +23,7 @@ from rich.filesize import decimal
 
 from collection import disk, manifest
 from collection.audio import AudioLimits
+from collection.building.checkpoints import by_content
 from collection.building.class_pipeline import process_class
 from collection.building.pipeline import Context, RecordingResult, Task, process
 from collection.errors import ReleaseError
@@ -110,13 +111,15 @@ def fingerprint(task: Task, context: Context, digest: str) -> str:
             asdict(context.segment),
             asdict(context.match),
             asdict(context.quality),
-            asdict(context.classes),
+            by_content(asdict(context.classes), context.checkpoints),
             asdict(context.voice),
-            asdict(context.redaction),
-            [context.names, context.schools],
+            by_content(asdict(context.redaction), context.checkpoints),
+            [context.names, context.schools, sorted(context.forgotten.marks) if context.forgotten else []],
             context.usage,
         ],
-        "voices": {learner: sha256(each.vector.tobytes()).hexdigest() for learner, each in task.enrolled.items()},
+        "voices": {
+            learner: [sha256(each.vector.tobytes()).hexdigest(), each.child] for learner, each in task.enrolled.items()
+        },
         "schema": SCHEMA_VERSION,
     }
     return hmac.digest(context.naming.subkey, manifest.canonical_json(facts).encode(), sha256).hex()

@@ -6,7 +6,7 @@ never written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,8 @@ from collection.segment import Interval, cut
 Samples = npt.NDArray[np.float32]
 Embed = Callable[[list[Samples]], Vectors]
 
+GROWN = 16
+"""Years from which a voice counts as grown."""
 NOT_HEARD = "reading_not_heard"
 PROMPT_UNSURE = "prompt_unsure"
 NO_VOICEPRINT = "no_voiceprint"
@@ -52,6 +54,8 @@ class Enrolled:
 
     grant: ConsentGrant
     vector: npt.NDArray[np.float32] = field(repr=False)
+    child: bool = False
+    """Known to have been under 16 when the class was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,12 @@ def listen(
     embed: Embed,
     listener: Listener,
     config: ClassConfig,
+    children: Collection[str] = (),
 ) -> list[Heard]:
     """Return what was heard of the prompts whose readers are enrolled (``prints``, learner id to (256,)).
 
     ``samples`` (n,) at 16 kHz, ``intervals`` of speech in them, sorted and disjoint. ``readers[i]`` is to read
-    ``prompts[i]``; the prompts of everyone else serve to follow the list.
+    ``prompts[i]``; the prompts of everyone else serve to follow the list. ``children`` are known to be under 16.
     """
     if not intervals or not prints:
         return []
@@ -100,6 +105,7 @@ def listen(
         voices,
         mean,
         config.attribution,
+        {numbers[name] for name in children if name in numbers},
     )
     found = []
     for reading, verdict in zip(readings, verdicts, strict=True):

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from collection import manifest
 from collection.consent import ConsentPolicy, ConsentRecord, decide
 from collection.errors import KeyFileError, VoiceprintError
+from collection.intake import VOICEPRINTS
 from collection.keys import Key
 from collection.pseudonymise import pseudonym
 from collection.schema import SAMPLE_RATE, Purpose
@@ -34,7 +35,7 @@ from collection.schema import SAMPLE_RATE, Purpose
 Samples = npt.NDArray[np.float32]
 Embed = Callable[[list[Samples]], npt.NDArray[np.float32]]
 
-FOLDER = "voiceprints"
+FOLDER = VOICEPRINTS
 LEAST_SECONDS = 6.0
 """Speech that an enrolment must hold, of the 10 s that are asked for."""
 TOO_CLOSE = 0.95

@@ -18,7 +18,8 @@ from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from collection import phones
 from collection.pronunciation import gruut_words
-from collection.redaction import name_words
+from collection.redaction import forgotten_names, name_words
+from collection.redaction.forgotten_names import ForgottenNames
 from collection.redaction.personal_data import Evidence, Kind, Span
 
 _LETTERS = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+")
@@ -83,10 +84,21 @@ _MONTHS = frozenset(map(plain, name_words.MONTHS))
 
 
 class KnownNames:
-    """A matcher of the names of people, by part, and of the names of schools, as a whole, for texts of one language."""
+    """A matcher of the names of people, by part, and of the names of schools, as a whole, for texts of one language.
 
-    def __init__(self, primary: str, names: Iterable[str], schools: Iterable[str], similarity: float) -> None:
-        self._primary, self._similarity = primary, similarity
+    ``forgotten`` are names of people that are known by digests only: found by their letters, by the same sound, and one
+    letter away.
+    """
+
+    def __init__(
+        self,
+        primary: str,
+        names: Iterable[str],
+        schools: Iterable[str],
+        similarity: float,
+        forgotten: ForgottenNames | None = None,
+    ) -> None:
+        self._primary, self._similarity, self._forgotten = primary, similarity, forgotten
         self._determiners = name_words.DETERMINERS.get(primary, frozenset())
         self._name_after = name_words.NAME_AFTER.get(primary, frozenset())
         self._no_name_before = name_words.NO_NAME_BEFORE.get(primary, frozenset())
@@ -106,14 +118,14 @@ class KnownNames:
         unmatched: list[Token] = []
         articled: set[Token] = set()
         for index, word in enumerate(words):
-            if word.plain in self._parts:
+            if word.plain in self._parts or (self._forgotten and self._forgotten.is_part(word.plain)):
                 if word.plain not in _ORDINARY or self._is_name(words, index, cased):
                     yield Span(word.start, word.end, Kind.NAME, Evidence.ROSTER)
             elif len(word.plain) >= _LEAST_LETTERS:
                 unmatched.append(word)
                 if index and words[index - 1].lower in self._determiners:
                     articled.add(word)
-        if self._spellings:
+        if self._spellings or self._forgotten:
             yield from self._sounding(unmatched, articled, cased)
         yield from self._school(words)
 
@@ -122,13 +134,17 @@ class KnownNames:
         word = words[index]
         before = words[index - 1] if index and not word.first else None
         after = words[index + 1] if index + 1 < len(words) and not words[index + 1].first else None
-        if any(near is not None and frozenset((near.plain, word.plain)) in self._halves for near in (before, after)):
+        if any(near is not None and self._are_halves(near.plain, word.plain) for near in (before, after)):
             return True
         if before is None:
             return not (cased and not word.capital) and after is not None and after.lower not in self._no_name_before
         if before.lower in self._determiners or (word.plain in _MONTHS and before.lower in name_words.MONTH_AFTER):
             return False
         return word.capital if cased else before.lower in self._name_after
+
+    def _are_halves(self, one: str, other: str) -> bool:
+        known = frozenset((one, other)) in self._halves
+        return known or (self._forgotten is not None and self._forgotten.are_halves(one, other))
 
     def _sounding(self, words: Sequence[Token], articled: Set[Token], cased: bool) -> Iterator[Span]:
         """Yield the words that sound like a name; ``articled`` ones that a lexicon holds are what they look like."""
@@ -151,7 +167,15 @@ class KnownNames:
             sounds = max((Levenshtein.normalized_similarity(one, other) for one in said for other in known), default=0)
             if sounds == 1 or (not strict and (sounds + alike) / 2 >= self._similarity):
                 return True
-        return False
+        if self._forgotten is None:
+            return False
+        heard, near = self._forgotten.is_said(self._primary, said), self._forgotten.is_near(letters)
+        return heard and near if strict else heard or near
+
+    def marks(self, secret: bytes) -> frozenset[str]:
+        """Return the digests by which ``ForgottenNames`` finds these people's names, said as in this language."""
+        sounds = [(self._primary, phones) for said in self._phones.values() for phones in said]
+        return forgotten_names.marks(secret, self._parts, self._halves, sounds)
 
     @cached_property
     def _phones(self) -> dict[str, list[tuple[str, ...]]]:

@@ -6,18 +6,29 @@ Files are looked at here and never opened.
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from collection.errors import IntakeError
 
+_LONGEST, _LONGEST_PATH = 255, 2000
+"""Bytes that Linux file systems allow a name, and that leave room for the folder in a path."""
 
-def inside(folder: Path, path: Path, where: str) -> Path:
+
+def inside(folder: Path, path: Path, where: str, ours: Collection[str] = ()) -> Path:
     """Return the absolute path of a sound file that is named relative to ``folder``.
 
-    Raises ``IntakeError``, which says ``where`` the path stands, when it leaves the folder or passes through a link.
+    Raises ``IntakeError``, which says ``where`` the path stands, when it leaves the folder or passes through a link,
+    when no file can be called so, and when it is, or lies in, one of ``ours``: what stands there is no learner's sound,
+    and would be destroyed with it.
     """
+    too_long = len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(one)) > _LONGEST for one in path.parts)
+    if too_long or "\0" in str(path):
+        raise IntakeError(f"{where}: no file can have the name in its path; give the name that the file has.")
+    if path.parts and path.parts[0].casefold() in ours:
+        raise IntakeError(f"{where}: its path is that of a list of the intake; give the path of the sound file.")
     if path.is_absolute() or ".." in path.parts:
         raise IntakeError(f"{where}: the path leaves the folder; give a path relative to it, without '..'.")
     absolute = folder.resolve()

@@ -12,6 +12,10 @@ from collection.web.accounts.models import Role, User
 MENU = (
     ("class-list", _("Mes classes"), {Role.TEACHER}),
     ("class-list", _("Classes"), {Role.HEAD, Role.STEWARD}),
+    ("list-list", _("Listes de lecture"), {Role.TEACHER, Role.STEWARD}),
+    ("school-list", _("Mon établissement"), {Role.HEAD}),
+    ("school-list", _("Établissements"), {Role.STEWARD}),
+    ("equipment", _("Matériel"), {Role.HEAD, Role.STEWARD}),
     ("audit-list", _("Journal"), {Role.STEWARD}),
     ("notice-list", _("Notices"), {Role.STEWARD}),
     ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),

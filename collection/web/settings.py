@@ -118,6 +118,15 @@ if bucket := env.str("S3_BUCKET", ""):
 MEDIA_ROOT = PORTAL / "media"
 """Never served as such: a view asks consent before it reads from here."""
 FILE_UPLOAD_PERMISSIONS = 0o600
+UPLOAD_DAYS = env.int("UPLOAD_DAYS", 7)
+"""Days in which an interrupted upload may be gone on with."""
+UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 1_500)
+"""Uploads one account may begin in an hour: thirty pupils who record twenty texts each, with room to spare."""
+UPLOAD_PATIENCE = env.float("UPLOAD_PATIENCE", 60.0)
+"""Seconds to wait for the next byte of an upload before its line is given up."""
+CLASS_LISTENER = env.str("CLASS_LISTENER", "collection.hearing.sphinx:listener")
+CLASS_LISTENER_MODEL = env.str("CLASS_LISTENER_MODEL", "") or None
+"""What follows the reading list in the recording of a whole class, see ``collection.classes.class_recording``."""
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]

@@ -75,6 +75,25 @@ WORDS: dict[str, Promise | str] = {
     "audio_decoder_crashed": _("Le fichier est abîmé ou dangereux : il a été mis de côté"),
     "audio_decoder_timeout": _("Le fichier demande trop de temps : exportez-le de nouveau"),
     "audio_decoder_memory": _("Le fichier demande trop de mémoire : exportez-le de nouveau"),
+    # collection.web.recordings
+    "nobody_agreed": _("Aucun élève de cette séance ne peut être enregistré : demandez d’abord l’accord des familles"),
+    "of_nobody": _("Dites de quel élève est ce fichier"),
+    "quota_exceeded": _("Votre établissement n’a plus de place : supprimez d’anciens enregistrements"),
+    "too_many_uploads": _("Trop d’envois en une heure : réessayez dans dix minutes"),
+    "upload_version": _("Cet envoi vient d’un programme trop ancien ou trop récent : rechargez la page"),
+    "upload_malformed": _("Cet envoi est incompréhensible : rechargez la page et recommencez"),
+    "upload_elsewhere": _("L’envoi continue déjà ailleurs"),
+    "upload_complete": _("Ce fichier est déjà arrivé en entier"),
+    "upload_checksum": _("Une partie est arrivée abîmée : elle est renvoyée"),
+    "upload_ended": _("Cet envoi a été abandonné ou a trop duré : recommencez-le"),
+    "learner_without_consent": _("Cet élève ne peut pas être enregistré"),
+    "enrolment_too_short": _("Pas assez de parole pour reconnaître la voix : enregistrez dix secondes"),
+    "enrolment_of_another": _("Cette voix est déjà connue sous un autre nom : enregistrez chaque élève seul"),
+    "class_language_unknown": _(
+        "On ne sait pas encore suivre une classe entière dans cette langue : un fichier par élève"
+    ),
+    "listening_failed": _("L’écoute a échoué de notre côté : rien n’est perdu, elle sera refaite"),
+    "sound_missing": _("Le son a disparu du serveur : envoyez-le de nouveau"),
 }
 
 

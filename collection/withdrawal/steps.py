@@ -134,12 +134,15 @@ def find(
     )
 
 
-def steps(found: Withdrawal, vault: Vault, now: datetime) -> Iterator[Step]:
-    """Yield what remains to be done, in order; every step is atomic, and doing it twice does it once."""
+def steps(found: Withdrawal, vault: Vault, now: datetime, forget_name: bool = False) -> Iterator[Step]:
+    """Yield what remains to be done, in order; every step is atomic, and doing it twice does it once.
+
+    With ``forget_name`` the ledger notes no digests of their name.
+    """
     root = vault.root
     note = partial(tombstones.append, vault.ledger_path, vault.key, who=found.subject, time=now)
     if not found.begun:
-        yield "tombstone", partial(note, kind=Kind.WITHDRAWN)
+        yield "tombstone", partial(note, kind=Kind.WITHDRAWN, names=() if forget_name else _name_marks(found, vault))
     if found.event is not None:
         yield "register", partial(_tell, root / REGISTER, found.learner_id, found.event)
     for past in found.releases:
@@ -167,6 +170,15 @@ def steps(found: Withdrawal, vault: Vault, now: datetime) -> Iterator[Step]:
     for partial_file in found.leftovers:
         yield "half-written list", partial(partial_file.unlink, missing_ok=True)
     yield "done", partial(note, kind=Kind.DONE)
+
+
+def _name_marks(found: Withdrawal, vault: Vault) -> frozenset[str]:
+    """Return the digests of a learner's name: the roster forgets it, and what others read may hold it all the same."""
+    learner = vault.intake.learners.get(found.learner_id)
+    if learner is None or not learner.name:
+        return frozenset()
+    languages = {recording.language for recording in vault.intake.recordings}
+    return tombstones.name_marks(vault.key, vault.intake.source, learner.name, languages)
 
 
 def _tell(path: Path, learner_id: str, event: Event) -> None:

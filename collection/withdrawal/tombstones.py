@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +27,10 @@ from collection import manifest
 from collection.errors import KeyFileError, ParlureError
 from collection.intake import Intake
 from collection.keys import Key
+from collection.phones import PhoneError, primary_subtag
 from collection.pseudonymise import pseudonym
+from collection.redaction.forgotten_names import ForgottenNames
+from collection.redaction.known_names import KnownNames
 
 SUBJECT = "gone"
 """Kind of a learner's identifier in the ledger, under a key of its own."""
@@ -59,6 +64,8 @@ class Entry:
     key: str
     subject: str
     previous: str
+    names: tuple[str, ...] = ()
+    """Digests of the learner's name, by which it is still taken out of what others read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,26 @@ def subject(key: Key, source: str, learner_id: str) -> str:
     return pseudonym(subkey, SUBJECT, f"{source}/{learner_id}")
 
 
+def name_marks(key: Key, source: str, name: str, languages: Iterable[str]) -> frozenset[str]:
+    """Return digests, under a key of their own, by which a name is found in texts of these languages (BCP 47)."""
+    primaries: set[str] = set()
+    for language in languages:
+        with suppress(PhoneError):  # nothing in a language without an inventory is released
+            primaries.add(primary_subtag(language))
+    known = (KnownNames(primary, (name,), (), 1.0) for primary in primaries or {"en"})
+    return frozenset(mark for each in known for mark in each.marks(_names_key(key, source)))
+
+
+def forgotten(key: Key, source: str, ledger: Ledger) -> ForgottenNames | None:
+    """Return what finds the names of whoever has withdrawn; ``None`` when no name was noted."""
+    marks = frozenset(mark for entry in ledger.entries for mark in entry.names)
+    return ForgottenNames(_names_key(key, source), marks) if marks else None
+
+
+def _names_key(key: Key, source: str) -> bytes:
+    return hmac.digest(key.secret, b"parlure names of the withdrawn\0" + source.encode(), sha256)
+
+
 def parse(data: bytes) -> Ledger:
     """Return the ledger that a file holds; raises ``LedgerError`` where its chain breaks."""
     if data and not data.endswith(b"\n"):
@@ -174,12 +201,15 @@ def lock(path: Path) -> FileLock:
     return manifest.lock(path, is_singleton=True)
 
 
-def append(path: Path, key: Key, kind: Kind, who: str, time: datetime) -> Head:
-    """Add one entry about the subject ``who``, export the new head and return it; both files are the owner's only."""
+def append(path: Path, key: Key, kind: Kind, who: str, time: datetime, names: Collection[str] = ()) -> Head:
+    """Add one entry about the subject ``who``, export the new head and return it; both files are the owner's only.
+
+    ``names`` are the digests of their name (``name_marks``).
+    """
     with lock(path):
         ledger = read_verified(path, key)
         previous = ledger.digests[-1] if ledger.digests else _BEFORE_THE_FIRST
-        entry = Entry(len(ledger.entries) + 1, time, kind, key.id, who, previous)
+        entry = Entry(len(ledger.entries) + 1, time, kind, key.id, who, previous, tuple(sorted(names)))
         line = manifest.canonical_json({**asdict(entry), "time": time.isoformat()}) + "\n"
         data = (path.read_bytes() if path.exists() else b"") + line.encode()
         head = parse(data).head

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from collection.redact import RedactionConfig, Redactor
+from collection.redaction.forgotten_names import ForgottenNames
+from collection.redaction.known_names import KnownNames
 from collection.synthetic.sentences import SENTENCES
 
 ROSTER = (
@@ -59,12 +61,20 @@ def sentences(half: str) -> tuple[dict[str, Any], ...]:
     return tuple(each for each in map(json.loads, lines) if each["half"] == half)
 
 
+def forgotten(names: Sequence[str], language: str) -> ForgottenNames:
+    """Return what is kept of the names of people who withdrew."""
+    secret = b"a secret of the tests"
+    return ForgottenNames(secret, KnownNames(language, names, (), 1.0).marks(secret))
+
+
 @cache
-def redactor(language: str, entities: bool = True, similarity: float | None = None) -> Redactor:
-    """Return a redactor that knows the made-up roster."""
+def redactor(language: str, entities: bool = True, similarity: float | None = None, digests: bool = False) -> Redactor:
+    """Return a redactor that knows the made-up roster, with ``digests`` as if everyone on it had withdrawn."""
     config = RedactionConfig(entities=entities)
     if similarity is not None:
         config.similarity = similarity
+    if digests:
+        return Redactor(language, config=config, forgotten=forgotten(ROSTER, language))
     return Redactor(language, ROSTER, config=config)
 
 
@@ -117,6 +127,9 @@ def show(console: Console, half: str) -> None:
             table.add_row(f"right: {kind}", "", *right)
         table.add_row("clean sentences with a find", str(counts[0].clean), *(str(each.alarms) for each in counts))
         table.add_row("personal sentences without", str(counts[0].personal), *(str(each.kept) for each in counts))
+        digests = [count(given, lower, digests=True).whole for lower in (False, True)]
+        for what in ("roster_name", "misspelt_name"):
+            table.add_row(f"by digests: {what}", str(counts[0].marked[what]), *(str(each[what]) for each in digests))
         console.print(table)
 
 

@@ -15,7 +15,7 @@ from collection.segment import Interval
 ANNA, BEN, STRANGER = np.eye(256, dtype=np.float32)[:3]
 PRINTS = np.stack([ANNA, BEN])
 MEAN = np.zeros(256, np.float32)
-CONFIG = AttributionConfig(threshold=0.5)
+CONFIG = AttributionConfig(threshold=0.5, grown=0.0)
 
 
 def decided(windows: list[np.ndarray], reader: int = 0, mean: np.ndarray = MEAN) -> Verdict:
@@ -40,6 +40,18 @@ def test_one_window_of_another_voice_counts_against_the_whole_reading() -> None:
     assert alone.evidence == pytest.approx(3 / np.sqrt(10) + 3 / np.sqrt(10) - 0.2)
     whole = 3 / np.sqrt(10) * 3 / np.sqrt(10)
     assert talked_over.evidence == pytest.approx((whole + 0.5 * 0.0) / 1.5 + whole - 0.2)
+
+
+def test_a_grown_voice_needs_more_and_an_unknown_age_counts_as_grown() -> None:
+    reading, config = [np.stack([ANNA] * 2)], AttributionConfig(threshold=0.5, grown=0.1)
+    child, grown, other = (
+        attribute.decide(reading, [0], PRINTS, MEAN, config, children)[0] for children in ({0}, (), {1})
+    )
+    assert child is not None
+    assert grown is not None
+    assert child.evidence == decided([ANNA] * 2).evidence
+    assert grown.evidence == pytest.approx(child.evidence - 0.1)
+    assert other == grown
 
 
 def test_a_voice_that_is_heard_on_other_lines_is_not_the_readers() -> None:
@@ -118,5 +130,7 @@ def test_speech_is_cut_where_the_speaker_changes_and_nowhere_else() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(ConfigError):
+        AttributionConfig(grown=-0.1)
     with pytest.raises(ConfigError):
         AttributionConfig(weakest_weight=-1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import pickle
@@ -19,7 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collection.audio import AudioLimits, Sound, decode, decode_flac, encode_flac
+from collection import audio
+from collection.audio import AudioLimits, Sound, decode, decode_flac, decode_flac_part, encode_flac
 from collection.errors import AudioError, ParlureError
 from collection.sound import sandbox
 from collection.sound.refusals import REASONS, CorruptError, SoundError
@@ -449,3 +451,26 @@ def test_real_recordings_decode(shared: Path) -> None:
         sound = decode(path)
         assert (sound.container, sound.codec, sound.original_rate) == ("ogg", "opus", RATE)
         assert 0.5 < sound.duration < 30
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0.0, 1.0), (0.25, 0.5), (0.9, 7.0), (-1.0, 0.1), (0.5, 0.5), (3.0, 4.0), (0.6, 0.2)]
+)
+def test_a_part_of_a_flac_is_that_part_of_its_samples(start: float, end: float) -> None:
+    data = encode_flac(noise(1.0, rms=0.1))
+    whole = decode_flac(data)
+    first, last = max(0, round(start * 16_000)), max(0, round(end * 16_000))
+    assert np.array_equal(decode_flac_part(io.BytesIO(data), start, end), whole[first:last])
+
+
+def test_a_part_of_anything_else_is_refused() -> None:
+    for data in (b"", b"fLaC and no more", encoded(tone(1.0)), encoded(tone(1.0), "FLAC", rate=8_000)):
+        with pytest.raises(CorruptError):
+            decode_flac_part(io.BytesIO(data), 0.0, 0.5)
+
+
+def test_a_long_sound_is_encoded_in_parts_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = noise(1.0, rms=0.4)
+    whole = encode_flac(sound)
+    monkeypatch.setattr(audio, "_PART", 1000)
+    assert encode_flac(sound) == whole

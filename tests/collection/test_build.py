@@ -108,6 +108,8 @@ def test_nobody_who_refused_is_anywhere(tmp_path: Path) -> None:
 
 def test_files_of_those_who_refused_are_never_opened(tmp_path: Path) -> None:
     made = make_class(tmp_path, learners=3, refusing=(1,))
+    for take in (0, 1):  # of another length than a classmate's, it cannot be a copy of theirs
+        soundfile.write(made.folder / "audio" / f"pupil-1-{take}.wav", voice(9, 0.7 + take), 16_000, subtype="PCM_16")
     opened: set[str] = set()
     watching = True
 
@@ -251,6 +253,18 @@ def test_one_sound_under_two_learners_is_kept_for_neither(tmp_path: Path) -> Non
     assert facts["dropped"] == {"audio_empty_file": 2, "same_sound_under_two_learners": 2}
     assert facts["kept"]["rows"] == 6  # of the first six one is set aside; a learner may send a file twice
     assert not build(config(made, tmp_path / "out")).made
+
+
+@pytest.mark.parametrize("consenting_first", [True, False])
+def test_the_sound_of_who_refused_does_not_come_in_under_another_name(tmp_path: Path, consenting_first: bool) -> None:
+    made = make_class(tmp_path, learners=3, each=1, refusing=(1,))
+    add_recording(made, "pupil-0", "borrowed", (made.folder / "audio" / "pupil-1-0.wav").read_bytes())
+    if consenting_first:
+        made.intake = replace(made.intake, recordings=tuple(reversed(made.intake.recordings)))
+        write_intake(made.folder, made.intake)
+    report = build(config(made, tmp_path / "out"))
+    assert report.dropped == {"learner_refused": 1, "same_sound_under_two_learners": 1}
+    assert report.release.manifest["kept"]["rows"] == 2
 
 
 def test_birth_dates_that_disagree_are_no_consent(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,47 @@ def test_whoever_withdrew_is_not_enrolled_again_from_an_old_backup(made: Class) 
     gone = tombstones.subject(key, made.intake.source, "pupil-1")
     tombstones.append(ledger, key, Kind.WITHDRAWN, gone, datetime(2026, 3, 1, tzinfo=UTC))
     enrol(EnrolConfig(intake=str(made.folder), key=str(made.key), on=ON))
+    assert set(prints(made)) == {name_of(made, "pupil-0")}
+
+
+def test_who_withdraws_while_others_enrol_is_not_enrolled_after_all(
+    made: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, ledger = read_key(made.key), tombstones.beside(made.key)
+    enrol_one = voiceprints.enrol
+
+    def then_another_withdraws(*given: object) -> object:
+        gone = tombstones.subject(key, made.intake.source, "pupil-1")
+        tombstones.append(ledger, key, Kind.WITHDRAWN, gone, datetime(2026, 3, 1, tzinfo=UTC))
+        return enrol_one(*given)
+
+    monkeypatch.setattr("collection.classes.voiceprints.enrol", then_another_withdraws)
+    outcomes = enrol(EnrolConfig(intake=str(made.folder), key=str(made.key), on=ON))
+    assert "has withdrawn" in str(outcomes[name_of(made, "pupil-1").removesuffix(".bin")])
+    assert set(prints(made)) == {name_of(made, "pupil-0")}
+
+
+def test_a_voiceprint_goes_when_its_learner_refuses(made: Class) -> None:
+    config = EnrolConfig(intake=str(made.folder), key=str(made.key), on=ON)
+    enrol(config)
+    made.sign("pupil-1", yes=False)
+    outcomes = enrol(config)
+    assert "no live consent" in str(outcomes[name_of(made, "pupil-1").removesuffix(".bin")])
+    assert set(prints(made)) == {name_of(made, "pupil-0")}
+
+
+@pytest.mark.parametrize("what", ["birth dates", "too early", "a class"])
+def test_without_a_consent_for_that_recording_nobody_is_enrolled(made: Class, what: str) -> None:
+    learners, recordings = dict(made.intake.learners), list(made.intake.recordings)
+    if what == "birth dates":
+        learners["pupil-1"] = replace(learners["pupil-1"], birth_date=date(2080, 1, 1))
+    elif what == "too early":
+        recordings[1] = replace(recordings[1], recorded_on=date(2094, 8, 31))
+    else:
+        recordings[1] = replace(recordings[1], learner_id="*", prompts=("see",), readers=("pupil-1",))
+    write_intake(made.folder, replace(made.intake, learners=learners, recordings=tuple(recordings)))
+    said = list(enrol(EnrolConfig(intake=str(made.folder), key=str(made.key), on=ON)).values())[1]
+    assert {"birth dates": "two birth dates", "too early": "no consent yet", "a class": "no live"}[what] in str(said)
     assert set(prints(made)) == {name_of(made, "pupil-0")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -40,6 +41,34 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read_intake(tmp_path) == intake
     assert '"path": "audio/été.wav"' in (tmp_path / "recordings.jsonl").read_text("utf-8")
     assert '"birth_date": "2014-01-02"' in (tmp_path / "roster.jsonl").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("consents.jsonl", "a list of the intake"),
+        ("Roster.jsonl", "a list of the intake"),
+        ("voiceprints/voice_0.bin", "a list of the intake"),
+        ("audio/a\0b.wav", "no file can have the name"),
+        ("a" * 256 + ".wav", "no file can have the name"),
+        ("audio/" * 400 + "a.wav", "no file can have the name"),
+    ],
+)
+def test_a_path_that_no_sound_file_has_is_refused(tmp_path: Path, path: str, said: str) -> None:
+    """A withdrawal destroys what a learner's recordings lie in: never the register."""
+    write_intake(tmp_path, example(tmp_path))
+    listed = tmp_path / "recordings.jsonl"
+    first, second = listed.read_text("utf-8").split("\n")[:2]
+    listed.write_text(f"{first}\n{json.dumps({**json.loads(second), 'path': path})}\n", "utf-8")
+    with pytest.raises(IntakeError, match=f"line 2: .*{said}"):
+        read_intake(tmp_path)
+
+
+def test_nobody_is_called_as_a_whole_class_is(tmp_path: Path) -> None:
+    intake = example(tmp_path)
+    write_intake(tmp_path, replace(intake, learners={**intake.learners, "*": Learner("*")}))
+    with pytest.raises(IntakeError, match="stands for a whole class"):
+        read_intake(tmp_path)
 
 
 def test_writing_twice_gives_the_same_bytes_and_no_old_ratings(tmp_path: Path) -> None:

@@ -77,6 +77,33 @@ def released(made: Class) -> dict[str, bytes]:
     return files(made.key.with_name("out"))
 
 
+def test_who_withdraws_while_a_release_is_sent_stops_it(place: Class, tmp_path: Path) -> None:
+    key = read_key(place.key)
+
+    def withdraw_in_between(done: int, total: int) -> None:
+        if done == 1:
+            gone = tombstones.subject(key, "class", "pupil-1")
+            tombstones.append(
+                tombstones.beside(place.key), key, tombstones.Kind.WITHDRAWN, gone, datetime(2095, 2, 1, tzinfo=UTC)
+            )
+
+    with pytest.raises(ReleaseError, match="withdrew while"):
+        publish(settings(place, (tmp_path / "there").as_uri()), withdraw_in_between)
+    assert len(list((tmp_path / "there").rglob("*"))) < len(files(place.key.with_name("out")))
+    assert not (tmp_path / "there" / manifest.NAME).exists()
+    assert [line.state for line in log(place)] == [State.STARTED]
+
+
+def test_everybody_is_asked_again_before_the_manifest(place: Class, tmp_path: Path) -> None:
+    def refuse_at_the_end(done: int, total: int) -> None:
+        if done == total - 1:
+            place.sign("pupil-1", yes=False)
+
+    with pytest.raises(ReleaseError, match="consent does not cover 1"):
+        publish(settings(place, (tmp_path / "there").as_uri()), refuse_at_the_end)
+    assert not (tmp_path / "there" / manifest.NAME).exists()
+
+
 def test_a_folder_receives_the_release_and_a_second_run_does_nothing(place: Class, tmp_path: Path) -> None:
     to = f"file://{tmp_path}/given"
     first = publish(settings(place, to))

@@ -160,6 +160,39 @@ def test_a_confirmed_withdrawal_destroys_marks_and_notes(copy: Class) -> None:
     assert report.head == written.head
 
 
+def named(copy: Class) -> None:
+    """Give the learner who will withdraw a name of their own, and a classmate a sentence that holds it, misspelt."""
+    learners = dict(copy.intake.learners)
+    learners[GONE] = replace(learners[GONE], name="Xanthippe Quillfeather")
+    rated, other, *rest = copy.intake.recordings
+    assert GONE not in (rated.learner_id, other.learner_id)
+    other = replace(other, prompts=("ask Quilfeather please",))
+    copy.intake = replace(copy.intake, learners=learners, recordings=(rated, other, *rest))
+    write_intake(copy.folder, copy.intake)
+
+
+def test_the_name_of_who_withdrew_is_still_taken_out_of_what_others_read(copy: Class) -> None:
+    named(copy)
+    root = copy.folder.parent
+    confirmed(copy)
+    for name, data in files(root).items():
+        assert b"xanthippe" not in data.lower(), name
+        assert b"quillf" not in data.lower(), name
+    facts = build(built(copy, "spring")).release.manifest
+    assert facts["dropped"] == {"personal_data_in_text": 1}
+    assert facts["kept"]["rows"] == 5
+    assert not any(b"quilf" in data.lower() for data in files(root / "spring").values())
+
+
+def test_a_name_that_is_to_be_forgotten_is_not_looked_for(copy: Class) -> None:
+    named(copy)
+    confirmed(copy, forget_name=True)
+    ledger_file = tombstones.read_verified(tombstones.beside(copy.key), read_key(copy.key))
+    assert not any(entry.names for entry in ledger_file.entries)
+    facts = build(built(copy, "spring")).release.manifest
+    assert (facts["dropped"], facts["kept"]["rows"]) == ({}, 6)
+
+
 def test_a_second_run_finds_nothing_to_do(copy: Class) -> None:
     confirmed(copy)
     before = files(copy.folder.parent)

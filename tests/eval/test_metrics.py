@@ -7,7 +7,7 @@ import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import f1_score, fbeta_score, precision_score, recall_score, roc_auc_score
 from sklearn.metrics import mean_squared_error as sklearn_mse
 
 from eval import bootstrap, metrics
@@ -118,13 +118,18 @@ def test_detection_by_hand_and_beside_sklearn() -> None:
     counts = metrics.detection_counts(GOPS, BAD, -1.5)
     assert counts == metrics.DetectionCounts(bad_flagged=3, good_flagged=1, bad_passed=0, good_passed=2)
     rates = {name: rate.value for name, rate in counts.rates().items()}
-    assert rates == pytest.approx({"precision": 3 / 4, "recall": 1.0, "f1": 6 / 7, "frr": 1 / 3, "far": 0.0})
+    assert rates == pytest.approx(
+        {"precision": 3 / 4, "recall": 1.0, "f1": 6 / 7, "f05": 15 / 19, "frr": 1 / 3, "far": 0.0}
+    )
+    assert rates["f05"] == pytest.approx(fbeta_score(BAD, GOPS < -1.5, beta=0.5))
     flagged = GOPS < -1.5
     assert rates["precision"] == pytest.approx(precision_score(BAD, flagged))
     assert rates["recall"] == pytest.approx(recall_score(BAD, flagged))
     assert rates["f1"] == pytest.approx(f1_score(BAD, flagged))
     chance = {name: rate.value for name, rate in counts.chance_rates().items()}
-    assert chance == pytest.approx({"precision": 1 / 2, "recall": 4 / 6, "f1": 4 / 7, "frr": 4 / 6, "far": 2 / 6})
+    assert chance == pytest.approx(
+        {"precision": 1 / 2, "recall": 4 / 6, "f1": 4 / 7, "f05": 10 / 19, "frr": 4 / 6, "far": 2 / 6}
+    )
 
 
 def test_detection_that_cannot_be_computed_says_why() -> None:

@@ -15,8 +15,9 @@ from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Rating, Scores, Split, Word, WordScores
 from eval import predictions
 from eval.errors import ScoreError
+from eval.headline import remarks, table
 from eval.predict import batches, judged, predict, select
-from eval.score import METRICS_FILE, METRICS_VERSION, PARTS, ScoreConfig, remarks, score, table
+from eval.score import METRICS_FILE, METRICS_VERSION, PARTS, ScoreConfig, score
 from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage

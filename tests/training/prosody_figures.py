@@ -1,13 +1,14 @@
 """How prosody goes with human scores on real learners' speech, and what it costs: figures for ``docs/lab.md``.
 
-    python -m tests.training.prosody_figures RELEASE MODEL [split] [utterances]
+    python -m tests.training.prosody_figures RELEASE MODEL CACHE [splits] [utterances]
 
-Utterances are taken at even distances from the split, so that nearly every speaker is heard. Intervals are 95 % over
-speakers. Never run it on the test split: thresholds were chosen with it.
+So many utterances are taken of each split, at even distances, so that nearly every speaker is heard; what is measured
+is kept in CACHE. Intervals are 95 % over speakers. Never run it on the test split: thresholds were chosen with it.
 """
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,17 +22,19 @@ from rich.progress import track
 from sklearn.metrics import roc_auc_score
 
 from collection.audio import decode_flac
+from collection.manifest import fingerprint
 from collection.release import read_release
 from collection.schema import SAMPLE_RATE, Split
 from eval.bootstrap import BootstrapConfig, interval, moments, pearson_statistic, speaker_sums
 from training.assess import Assessor
-from training.assessment import Assessment
 from training.prosody import FLUENCY_FEATURES, Prosody, fluency_features, measure
+from training.sound_check import AssessSettings
 from training.stress import StressVerdict
 
 COLUMNS = ["audio", "text", "language", "words", "scores", "raters", "speaker"]
 GROUPS = (("all", lambda band: True), ("adults", lambda band: band == "18+"), ("others", lambda band: band != "18+"))
-console = Console()
+BATCH = 8
+console = Console(width=250)
 
 
 def correlate(speakers: Sequence[str], measured: np.ndarray, human: np.ndarray) -> str:
@@ -94,10 +97,11 @@ def stresses(rows: Sequence[dict[str, Any]], found: Sequence[Prosody]) -> None:
         console.print(f"  {name}: {chosen.sum()} words: {shares}; mean probability {sure[chosen].mean():.2f}")
 
 
-def cost(assessor: Assessor, sound: np.ndarray, text: str, assessment: Assessment) -> None:
+def cost(assessor: Assessor, sound: np.ndarray, text: str) -> None:
     """Print CPU milliseconds on one core for 3 s: the encoder alone, the phone model, prosody."""
     torch.set_num_threads(1)
     model: Any = assessor.model
+    assessment = assessor.assess(sound, text)
     inputs, lengths = model.frontend([sound])
 
     def encode() -> None:
@@ -108,7 +112,7 @@ def cost(assessor: Assessor, sound: np.ndarray, text: str, assessment: Assessmen
         measure(sound, assessment.words, assessment.phones, text, assessor.language)
 
     steps: dict[str, Callable[[], object]] = {
-        "encoder": encode, "phone model": lambda: model.log_probs([sound]), "prosody": prosody
+        "encoder": encode, "phone model": lambda: model.hear([sound]), "prosody": prosody
     }  # fmt: skip
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(21):
@@ -121,29 +125,42 @@ def cost(assessor: Assessor, sound: np.ndarray, text: str, assessment: Assessmen
         console.print(f"  {name}: {np.median(values[1:]):.1f} ms")
 
 
-def main(release: str, model: str, split: str = "train", utterances: str = "300") -> None:
+def prosodies(rows: Sequence[dict[str, Any]], model: str, kept: Path) -> list[Prosody]:
+    """Return the prosody of each row; batches that were measured before lie in ``kept``."""
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    assessor: Assessor | None = None
+    found: list[Prosody] = []
+    for batch in track(batches, console=console):
+        place = kept / f"{fingerprint([model, *(row['utterance_id'] for row in batch)])[:16]}.pickle"
+        if not place.exists():
+            assessor = assessor or Assessor.from_pretrained(model, "cpu", AssessSettings(prosody=True))
+            sounds = [decode_flac(row["audio"]["bytes"]) for row in batch]
+            told = [each.prosody or Prosody() for each in assessor.assess_batch(sounds, [row["text"] for row in batch])]
+            place.write_bytes(pickle.dumps(told))
+        found += pickle.loads(place.read_bytes())
+    return found
+
+
+def main(release: str, model: str, cache: str, splits: str = "train,validation", utterances: str = "600") -> None:
     """Print the figures."""
-    if Split(split) is Split.TEST:
+    if Split.TEST in splits.split(","):
         raise SystemExit("The test split is not for choosing thresholds: give train or validation.")
-    everything = list(read_release(Path(release)).rows(split, COLUMNS))
-    places = np.unique(np.linspace(0, len(everything) - 1, min(int(utterances), len(everything))).round().astype(int))
-    rows = [everything[place] for place in places]
-    assessor = Assessor.from_pretrained(model, "cpu")
-    sounds = [decode_flac(row["audio"]["bytes"]) for row in rows]
-    assessments = [
-        assessor.assess(sound, row["text"])
-        for sound, row in track(list(zip(sounds, rows, strict=True)), console=console)
-    ]
-    found = [
-        measure(sound, each.words, each.phones, row["text"], row["language"])
-        for sound, each, row in zip(sounds, assessments, rows, strict=True)
-    ]
+    kept = Path(cache)
+    kept.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for split in splits.split(","):
+        everything = list(read_release(Path(release)).rows(Split(split), COLUMNS))
+        count = min(int(utterances), len(everything))
+        places = np.unique(np.linspace(0, len(everything) - 1, count).round().astype(int))
+        rows += [everything[place] for place in places]
+    rows.sort(key=lambda row: row["duration"])
+    found = prosodies(rows, model, kept)
     speakers = len({row["speaker_id"] for row in rows})
-    console.print(f"{len(rows)} utterances of {speakers} speakers of {split}")
+    console.print(f"{len(rows)} utterances of {speakers} speakers of {splits}")
     scores(rows, found)
     stresses(rows, found)
-    nearest = min(range(len(rows)), key=lambda place: abs(len(sounds[place]) - 3 * SAMPLE_RATE))
-    cost(assessor, sounds[nearest], rows[nearest]["text"], assessments[nearest])
+    row = min(rows, key=lambda row: abs(row["duration"] - 3))
+    cost(Assessor.from_pretrained(model, "cpu"), decode_flac(row["audio"]["bytes"]), row["text"])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from training.assessment import Assessment, PhoneScore, Verdict
 from training.errors import AssessmentError, ModelError
 from training.feedback import grade, render
 from training.posteriors import Heard, PosteriorModel
-from training.readings import choose_reading
 from training.scorer import ScorerBatch, ScorerOutput
 from training.sound_check import AssessSettings
 
@@ -115,27 +114,10 @@ def test_every_accepted_pronunciation_is_right(assessor: Assessor, said: str) ->
     assert all(phone.heard == phone.symbol for phone in found.phones)
 
 
-def test_long_texts_choose_pronunciations_word_by_word() -> None:
-    said = "DH IY AE P AH L " * 3
-    one_by_one = Assessor(english(), AssessSettings(max_readings=2)).assess(speak(said), "the apple " * 3)
-    together = Assessor(english(), AssessSettings(max_readings=4096)).assess(speak(said), "the apple " * 3)
-    assert [phone.symbol for phone in one_by_one.phones] == said.split()
-    assert one_by_one == together
-
-
-def test_without_evidence_the_canonical_pronunciation_stays() -> None:
-    words = [[(1, 2), (1, 3)], [(4,), (5,)]]
-    even = torch.full((10, 6), -math.log(6))
-    assert choose_reading(even, words, 64) == [(1, 2), (4,)]
-    assert choose_reading(even, words, 1) == [(1, 2), (4,)]
-    assert choose_reading(even[:1], words, 64) == [(1, 2), (4,)]
-    assert choose_reading(even, [], 64) == []
-
-
-def test_word_by_word_each_word_is_weighed_against_the_canonical_rest() -> None:
-    said = (8.0 * torch.nn.functional.one_hot(torch.tensor([1, 0, 2, 0, 3, 0]), 4)).log_softmax(-1)
-    words = [[(1,), (1, 2)], [(3,), (2, 3)]]
-    assert choose_reading(said, words, 1) == [(1, 2), (3,)]
+def test_long_texts_choose_among_all_their_readings(assessor: Assessor) -> None:
+    said = "DH IY AE P AH L " * 12
+    found = assessor.assess(speak(said, pause=1), "the apple " * 12)
+    assert [phone.symbol for phone in found.phones] == said.split()
 
 
 def test_canonical_phones_of_a_release_are_scored_as_they_are(assessor: Assessor) -> None:
@@ -222,11 +204,28 @@ def test_a_model_that_is_too_sure_still_gives_finite_scores() -> None:
 def test_json_round_trip_names_every_score(assessor: Assessor) -> None:
     record = json.loads(assessor.assess(speak("S IH NG K"), "think").to_json())
     assert set(record) == {
-        "format", "verdict", "duration", "frames", "decoded", "words", "phones", "insertions", "scores",
+        "format", "verdict", "duration", "frames", "decoded", "words", "phones", "insertions", "scores", "prosody",
     }  # fmt: skip
     assert record["phones"][0]["symbol"] == "TH"
     assert record["phones"][0]["heard"] == record["phones"][0]["rival"] == "S"
     assert set(record["words"][0]) == {"text", "start", "end", "gop_sf", "accuracy", "stress", "total"}
+
+
+def test_prosody_comes_with_its_evidence_where_it_is_asked_for() -> None:
+    spoken = speak("S IY", pause=25), "see"
+    assert Assessor(english()).assess(*spoken).prosody is None
+    asked = Assessor(english(), AssessSettings(prosody=True))
+    found = asked.assess(np.concatenate([spoken[0], spoken[0]]), "see, see")
+    told = json.loads(found.to_json())["prosody"]
+    assert told["pace"]["syllables"] == 2
+    assert [(pause["kind"], pause["after_word"]) for pause in told["pauses"] if not pause["inside_word"]] == [
+        ("expected", 0)
+    ]
+    assert told["pauses"][0]["silence"] == pytest.approx(0.5, abs=0.05)
+    assert told["stress"] == []
+    canonical = [("S", 0), ("IY", 0)]
+    assert asked.assess_batch([spoken[0]], canonicals=[canonical])[0].prosody is None
+    assert asked.assess_batch([0 * spoken[0]], ["see"])[0].prosody is None
 
 
 def shown(assessment: Assessment) -> str:
@@ -307,6 +306,7 @@ def test_the_verb_writes_scores_and_explains_what_it_cannot_score(
         assert re.search("No speech was recognised|not this text", str(error))
     record = json.loads(out.read_text())
     assert [word["text"] for word in record["words"]] == ["the", "cat", "it's", "here"]
+    assert record["prosody"]["pace"]["phones"] == len(record["phones"])
 
 
 def test_a_missing_checkpoint_is_explained(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_an_unfinished_run_is_listed_and_cleared_of_the_release(release: Release
     read_split(release, "train", SelectConfig(), model.config.inventory, model.frontend, 1.0, run / ".cache" / "audio")
     (run / "checkpoints" / "x").mkdir(parents=True)
     sha = manifest.file_sha256(release.path / manifest.NAME)
-    (run / "run.json").write_text(json.dumps({"identity": "i", "data": sha}))
+    (run / "run.json").write_text(json.dumps({"identity": "i", "data": [sha]}))
     withdraw_from(release, "spk_1")
     ((found, changed),) = lineage.lineage(asked(release, tmp_path / "runs"))
     assert (found.folder, found.finished, changed) == (run, False, False)
@@ -126,9 +126,7 @@ def test_a_superseded_release_is_refused_and_even_when_allowed_loses_its_withdra
 ) -> None:
     before = train(learning(release, tmp_path / "before"))
     assert lineage.read(before).releases[0].speakers == ("spk_0", "spk_1", "spk_2")
-    assert json.loads((tmp_path / "before" / "run.json").read_text())["data"] == manifest.file_sha256(
-        release.path / manifest.NAME
-    )
+    assert json.loads((tmp_path / "before" / "run.json").read_text())["data"] == [lineage.checksum(release)]
     withdraw_from(release, "spk_1")
     with pytest.raises(ModelError, match=r"release tones is superseded: 1 speaker.*select.superseded=true"):
         train(learning(release, tmp_path / "after"))

@@ -22,8 +22,10 @@ from django_tasks import task
 from filelock import FileLock
 
 from collection import manifest
+from collection.classes import voiceprints
 from collection.errors import ParlureError
 from collection.intake import REGISTER, ROSTER, read_intake
+from collection.keys import read_key
 from collection.register import read_register, write_register
 from collection.releases import work_folder
 from collection.web.audit import journal
@@ -132,6 +134,10 @@ def _destroy_files(withdrawal_id: UUID) -> None:
 def _in_vault(found: Withdrawal, learner: Learner, on_step: OnStep | None) -> None:
     """Run the pipeline's withdrawal on the vault and every release, where there is a vault."""
     if not (settings.VAULT / ROSTER).exists():
+        # Nothing was ever exported, but a voiceprint may have been made.
+        if (settings.VAULT / voiceprints.FOLDER).exists():
+            with vault_lock():
+                voiceprints.erase(settings.VAULT, read_key(settings.KEY_FILE), str(found.subject))
         return
     with vault_lock():
         register = settings.VAULT / REGISTER

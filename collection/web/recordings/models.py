@@ -40,6 +40,9 @@ class Recording(models.Model):
 
     ``position`` is set when the file holds one text only, recorded at the computer. ``reason`` is a code of the
     pipeline (``audio_…``, ``fewer_readings_than_prompts``, …) that says why nothing, or less, could be kept.
+    ``sha256`` is that of the file as it was sent; ``sound`` and ``size`` are of what is kept of it (ADR 19).
+    ``peaks`` (0-100) draw its wave; ``unheard`` maps a reason to the positions of texts of which nothing was found;
+    ``microphone`` is what the microphone check measured, when there was one.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -54,6 +57,9 @@ class Recording(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=64, blank=True)
     seconds = models.FloatField(_("durée (s)"), null=True, blank=True)
+    peaks = models.JSONField(default=list)
+    unheard = models.JSONField(default=dict)
+    microphone = models.JSONField(default=dict)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -66,6 +72,53 @@ class Recording(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["session", "learner", "sha256"], name="one_file_once", nulls_distinct=False)
         ]
+
+
+class UploadState(models.TextChoices):
+    """How an upload stands."""
+
+    OPEN = "open", _("en cours d’envoi")
+    DONE = "done", _("reçu")
+    GONE = "gone", _("abandonné")
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    """Uploads that somebody may go on with."""
+
+    def for_user(self, user: User) -> Self:
+        """Return what the user is sending to sessions of their own."""
+        return self.filter(session__in=ReadingSession.objects.for_user(user), sent_by=user)
+
+
+class Upload(models.Model):
+    """A file on its way, of ``length`` bytes; it becomes the recording of the same id, or is destroyed.
+
+    How much has come is not kept here: the file on disk says so. Its name at the teacher's is never asked for.
+    ``sha256`` is what the sender says of the whole file, empty when it could not be computed there.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ReadingSession, on_delete=models.CASCADE, related_name="uploads")
+    learner = models.ForeignKey(Learner, on_delete=models.CASCADE, null=True, blank=True, related_name="uploads")
+    position = models.PositiveIntegerField(null=True, blank=True)
+    length = models.PositiveBigIntegerField(_("octets"))
+    sha256 = models.CharField(max_length=64, blank=True)
+    device = models.CharField(max_length=64, blank=True)
+    microphone = models.JSONField(default=dict)
+    state = models.CharField(max_length=4, choices=UploadState.choices, default=UploadState.OPEN)
+    reason = models.CharField(max_length=64, blank=True)
+    recording = models.ForeignKey(Recording, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads")
+    sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        """Newest first; looked up by sender for the rate limit."""
+
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["sent_by", "created_at"], name="uploads_of_a_sender")]
 
 
 class Fate(models.TextChoices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,15 +13,19 @@ import soundfile
 import soxr
 
 from collection.build import Report, build
+from collection.building.admission import Admission
+from collection.building.class_pipeline import who_is_enrolled
 from collection.classes import class_recording, voiceprints
 from collection.classes.class_recording import ClassConfig
 from collection.classes.voiceprints import Voiceprint
 from collection.config import BuildConfig
+from collection.consent import ConsentPolicy
 from collection.errors import IntakeError, KeyFileError, ReleaseError
 from collection.hearing.listening import Posteriors, spell
 from collection.intake import CLASS, read_intake, write_intake
 from collection.keys import create_key, read_key
 from collection.phones import transcribe
+from collection.schema import ConsentGrant, Purpose
 from collection.segment import Interval
 from collection.synthetic.voices import Synthesiser, Voice
 from tests.collection.class_listener import PEAKS, joined, posteriors
@@ -86,7 +91,9 @@ def built(made: Class, tmp_path: Path, threshold: float) -> Report:
     return build(config)
 
 
-def listened(prints: dict[str, np.ndarray], threshold: float) -> list[class_recording.Heard]:
+def listened(
+    prints: dict[str, np.ndarray], threshold: float, children: Collection[str] = ()
+) -> list[class_recording.Heard]:
     """Return what is heard of two readings by two voices, of which the networks hear exactly who speaks."""
     sound = np.concatenate([np.full(30 * 1600, value, np.float32) for value in (0.1, 0.0, 0.2)])
 
@@ -109,6 +116,7 @@ def listened(prints: dict[str, np.ndarray], threshold: float) -> list[class_reco
         embed,
         listen,
         config,
+        children,
     )
 
 
@@ -120,6 +128,27 @@ def test_each_reading_is_judged_by_its_own_readers_voice() -> None:
     ]
     exchanged = listened({"anna": DIRECTIONS[2], "ben": DIRECTIONS[1]}, 0.3)
     assert {each.reason for each in exchanged} == {"voice_of_another_learner"}
+
+
+def test_more_is_asked_of_whoever_is_not_known_to_be_a_child() -> None:
+    prints = {"anna": DIRECTIONS[1], "ben": DIRECTIONS[2]}
+    grown, mixed = listened(prints, 0.3), listened(prints, 0.3, {"ben", "nobody here"})
+    assert mixed[0] == grown[0]
+    assert mixed[1].evidence == pytest.approx(grown[1].evidence + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("born", "child"), [(date(2078, 10, 7), True), (date(2078, 10, 6), False), (date(2050, 1, 1), False), (None, False)]
+)
+def test_a_child_is_who_the_register_says_was_under_16(tmp_path: Path, born: date | None, child: bool) -> None:
+    made = class_of(tmp_path, recorded_on=date(2094, 10, 6))
+    enrol(made, "pupil-0")
+    (recording,) = made.intake.recordings
+    register = {"pupil-0": replace(made.records["pupil-0"], birth_date=born)}
+    admission = Admission({"pupil-0": ConsentGrant("con_1", ("training",), "2095-06-01")}, {})
+    given = recording, admission, register, (Purpose.TRAINING,), ConsentPolicy(), made.folder, read_key(made.key)
+    enrolled, _ = who_is_enrolled(*given)
+    assert enrolled["pupil-0"].child is child
 
 
 def test_whoever_is_not_enrolled_is_not_even_judged() -> None:

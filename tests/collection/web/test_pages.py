@@ -10,24 +10,20 @@ from tests.collection.web.test_access import ALLOWED, addresses, objects
 
 pytestmark = pytest.mark.browser
 
-NOT_PAGES = {"home", "logout", "set-language"} | {
+NOT_PAGES = {"home", "logout", "set-language", "roster-export", "list-delete", "session-delete"}
+NOT_PAGES |= {"upload-create", "upload", "session-progress", "recording-keep", "segment-decide", "segment-audio"}
+NOT_PAGES |= {
     "family-answer",
     "family-link",
     "family-leave",
     "family-receipt-json",
     "family-receipt-pdf",
     "notice-audio",
-    "consent-sheets",
-    "consent-invite",
-    "party-links",
-    "consent-scan",
-    "notice-copy",
-    "notice-publish",
 }
+NOT_PAGES |= {"consent-sheets", "consent-invite", "party-links", "consent-scan", "notice-copy", "notice-publish"}
 """Addresses that show nothing of their own."""
-ROLE_OF = {"audit-list": "steward"} | dict.fromkeys(
-    ["notice-list", "notice-create", "notice-edit", "withdrawal-list"], "steward"
-)
+STEWARDS = ["audit-list", "school-list", "notice-list", "notice-create", "notice-edit", "withdrawal-list"]
+ROLE_OF = dict.fromkeys(STEWARDS, "steward")
 """Who looks at a page, when it is not the teacher."""
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
+from collection.audio import encode_flac
 from collection.schema import Purpose
 from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, SessionKind, Turn
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
-from collection.web.recordings.models import Fate, Recording, Segment, State
+from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
+from tests.factories import vowel
 
 PASSWORD = "une phrase assez longue"
 SIGNED = date(2026, 9, 7)
 YEAR = "2026-2027"
+SOUND = encode_flac(vowel(5.0))
+"""What is kept of the recording of a place."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Place:
     session: ReadingSession
     recording: Recording
     segment: Segment
+    upload: Upload
     prompt_list: PromptList
 
 
@@ -110,9 +116,15 @@ def place(name: str) -> Place:
     for position, text in enumerate(("Good morning.", "The cat sat on the mat.")):
         Turn.objects.create(session=session, position=position, text=text)
     recording = Recording(
-        session=session, learner=agreeing, size=4, sha256="a" * 64, state=State.DONE, seconds=5.0, uploaded_by=teacher
+        session=session,
+        learner=agreeing,
+        size=len(SOUND),
+        sha256="a" * 64,
+        state=State.DONE,
+        seconds=5.0,
+        uploaded_by=teacher,
     )
-    recording.sound.save("x", ContentFile(b"fLaC"), save=False)
+    recording.sound.save("x", ContentFile(SOUND), save=False)
     recording.save()
     segment = Segment.objects.create(
         recording=recording, learner=agreeing, position=0, text="Good morning.", start=0.5, end=2.0, fate=Fate.KEPT
@@ -129,6 +141,13 @@ def place(name: str) -> Place:
         session=session,
         recording=recording,
         segment=segment,
+        upload=Upload.objects.create(
+            session=session,
+            learner=agreeing,
+            length=1000,
+            sent_by=teacher,
+            expires_at=timezone.now() + timedelta(days=1),
+        ),
         prompt_list=PromptList.objects.create(school=school, title="Salutations", language="en", texts=["Hello."]),
     )
 

@@ -50,7 +50,8 @@ def test_an_entry_names_nobody_and_holds_the_digest_of_the_line_before(tmp_path:
     create_key(tmp_path / "parlure.key")
     key, path = read_key(tmp_path / "parlure.key"), tombstones.beside(tmp_path / "parlure.key")
     who = tombstones.subject(key, "class", "pupil-1")
-    tombstones.append(path, key, Kind.WITHDRAWN, who, NOON)
+    marks = tombstones.name_marks(key, "class", "Zoé Brissaud", {"en-US", "xx"})
+    tombstones.append(path, key, Kind.WITHDRAWN, who, NOON, marks)
     head = tombstones.append(path, key, Kind.DONE, who, NOON + timedelta(hours=1))
     first, second = path.read_bytes().splitlines()
     assert json.loads(first) == {
@@ -60,16 +61,40 @@ def test_an_entry_names_nobody_and_holds_the_digest_of_the_line_before(tmp_path:
         "key": key.id,
         "subject": who,
         "previous": "0" * 64,
+        "names": sorted(marks),
     }
     assert json.loads(second)["previous"] == sha256(first).hexdigest()
     assert head == Head(2, sha256(second).hexdigest())
     assert json.loads(tombstones.head_of(path).read_text()) == {"seq": 2, "sha256": head.sha256}
-    assert b"pupil" not in path.read_bytes()
+    assert marks
+    assert not any(word in path.read_bytes().lower() for word in (b"pupil", b"zo", b"briss"))
     for file in (path, tombstones.head_of(path)):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     ledger = tombstones.read_verified(path, key)
     assert ledger.subjects == {who}
     assert [entry.kind for entry in ledger.of(who)] == [Kind.WITHDRAWN, Kind.DONE]
+
+
+def test_a_ledger_from_before_names_were_noted_still_reads() -> None:
+    line = {"seq": 1, "time": "2026-03-01T12:00:00+00:00", "kind": "done", "key": KEY.id, "subject": "gone_1"}
+    old = parse((json.dumps({**line, "previous": "0" * 64}) + "\n").encode())
+    assert old.entries[0].names == ()
+    assert tombstones.forgotten(KEY, "class", old) is None
+
+
+def test_names_are_found_under_the_key_and_the_source_that_noted_them(tmp_path: Path) -> None:
+    path = tombstones.beside(tmp_path / "key")
+    marks = tombstones.name_marks(KEY, "class", "Zoé Brissaud", {"fr-FR"})
+    tombstones.append(path, KEY, Kind.WITHDRAWN, "gone_1", NOON, marks)
+    ledger = tombstones.read_verified(path, KEY)
+    found = {
+        source: names.is_part("brissaud")
+        for source in ("class", "other")
+        if (names := tombstones.forgotten(KEY, source, ledger))
+    }
+    assert found == {"class": True, "other": False}
+    unknown = tombstones.name_marks(KEY, "class", "Zoé Brissaud", {"xx"})
+    assert unknown == tombstones.name_marks(KEY, "class", "Zoé Brissaud", {"en-GB"})
 
 
 def test_a_subject_depends_on_key_source_and_learner() -> None:

@@ -1,0 +1,18 @@
+"""``python -m collection.web db_worker``: the worker of django-tasks-db, which first brings back what was left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_tasks_db.management.commands.db_worker import Command as Worker
+
+from collection.web.recordings.requeue import requeue
+
+
+class Command(Worker):
+    """Work in the background."""
+
+    def handle(self, **options: Any) -> None:
+        """Bring back what killed processes left, then work."""
+        requeue()
+        super().handle(**options)
