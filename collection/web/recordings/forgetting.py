@@ -45,7 +45,7 @@ def forget_voice(actor: User | str, learner: Learner) -> Forgotten:
         Segment.objects.filter(learner=learner, recording__learner__isnull=True).select_related("recording")
     )
     for recording in {segment.recording_id: segment.recording for segment in elsewhere}.values():
-        _silence(recording, [segment for segment in elsewhere if segment.recording_id == recording.pk])
+        silence(recording, [segment for segment in elsewhere if segment.recording_id == recording.pk])
     export.forget(Segment.objects.filter(learner=learner))
     erased = Path(settings.KEY_FILE).exists() and voiceprints.erase(Path(settings.VAULT), vault.key(), str(learner.pk))
     with transaction.atomic():
@@ -66,7 +66,7 @@ def forget_voice(actor: User | str, learner: Learner) -> Forgotten:
     return done
 
 
-def _silence(recording: Recording, segments: Iterable[Segment]) -> None:
+def silence(recording: Recording, segments: Iterable[Segment]) -> None:
     """Write the sound of a recording again, with nothing but silence where the segments are."""
     samples = sounds.decoded(recording).copy()
     for segment in segments:
