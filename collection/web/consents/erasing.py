@@ -126,7 +126,7 @@ def _forget(learner: Learner, until: datetime | None) -> tuple[list[str], list[S
     recordings = before.filter(learner=learner)
     files = sorted({name for one in recordings for name in (str(one.sound.name or ""), sounds.kept_path(one)) if name})
     elsewhere = Segment.objects.filter(learner=learner, recording__in=before).exclude(recording__learner=learner)
-    stretches = [[str(one.recording_id), one.start, one.end] for one in elsewhere]
+    stretches: list[Stretch] = [[str(one.recording_id), one.start, one.end] for one in elsewhere]
     elsewhere.delete()
     Upload.objects.filter(recording__in=recordings).delete()
     recordings.delete()
