@@ -31,13 +31,15 @@ from collection.web.audit import journal
 from collection.web.classes.models import Learner
 from collection.web.consents import answers
 from collection.web.consents.models import Consent, Party, Withdrawal, WithdrawalState
-from collection.web.recordings.forgetting import end_uploads
-from collection.web.recordings.models import Recording, Segment
+from collection.web.recordings import forgetting, sounds
+from collection.web.recordings.models import Recording, Segment, Upload
 from collection.web.recordings.vault import vault_lock
 from collection.withdraw import WithdrawConfig, withdraw
 
 LONGEST_WAIT = timedelta(hours=6)
 OnStep = Callable[[str], None]
+Stretch = list[str | float]
+"""A recording's id, start and end in seconds."""
 
 
 def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdrawal:
@@ -50,7 +52,7 @@ def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdra
         entity=str(party.pk),
         at=at,
     )
-    found.files = _forget(consent.learner, at)
+    found.files, found.stretches = _forget(consent.learner, at)
     found.save(force_insert=True)
     # The pipeline closes a learner id for good: who comes back is somebody else there.
     consent.subject = uuid4()
@@ -59,7 +61,7 @@ def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdra
     journal.record("portal", "consent.erase", found, files=len(found.files))
     erase.enqueue(str(found.pk))
     transaction.on_commit(partial(_destroy_files, found.pk), robust=True)
-    transaction.on_commit(partial(end_uploads, consent.learner), robust=True)
+    transaction.on_commit(partial(forgetting.end_uploads, consent.learner), robust=True)
     return found
 
 
@@ -85,11 +87,12 @@ def run(withdrawal_id: str, on_step: OnStep | None = None) -> None:
             learner = answers.with_answers(Learner.objects.filter(consent=found.consent_id)).get()
             # What was on its way here when the consent was taken back.
             late = _forget(learner, None if not answers.may_be_heard(learner) else found.at)
-            found.files = [*found.files, *late]
-            found.save(update_fields=["files"])
+            found.files, found.stretches = [*found.files, *late[0]], [*found.stretches, *late[1]]
+            found.save(update_fields=["files", "stretches"])
         _destroy_files(found.pk)
-        end_uploads(learner)
+        forgetting.end_uploads(learner)
         _in_vault(found, learner, on_step)
+        _silence(found)
     except Exception as error:
         # Errors of ours hold pseudonyms and paths at most; of others only the kind is safe to show.
         found.error = str(error) if isinstance(error, ParlureError) else type(error).__name__
@@ -110,15 +113,29 @@ def again() -> int:
     return len(waiting)
 
 
-def _forget(learner: Learner, until: datetime | None) -> list[str]:
-    """Delete a learner's recordings and segments, up to a moment or all; return the files that are now nobody's."""
-    own = Q(learner=learner)
-    before = Q() if until is None else Q(created_at__lte=until)
-    recordings = Recording.objects.filter(own & before)
-    names = [str(name) for name in recordings.values_list("sound", flat=True) if name]
-    Segment.objects.filter(own | Q(recording__learner=learner), recording__in=Recording.objects.filter(before)).delete()
+def _forget(learner: Learner, until: datetime | None) -> tuple[list[str], list[Stretch]]:
+    """Delete a learner's recordings and segments, up to a moment or all.
+
+    Return the files that are now nobody's, and where the learner was heard in recordings of the class.
+    """
+    before = Recording.objects.filter(Q() if until is None else Q(created_at__lte=until))
+    recordings = before.filter(learner=learner)
+    files = sorted({name for one in recordings for name in (str(one.sound.name or ""), sounds.kept_path(one)) if name})
+    elsewhere = Segment.objects.filter(learner=learner, recording__in=before).exclude(recording__learner=learner)
+    stretches: list[Stretch] = [[str(one.recording_id), one.start, one.end] for one in elsewhere]
+    elsewhere.delete()
+    Upload.objects.filter(recording__in=recordings).delete()
     recordings.delete()
-    return names
+    return files, stretches
+
+
+def _silence(found: Withdrawal) -> None:
+    """Make silent what the learner read in recordings of the class; the others are heard on."""
+    while found.stretches:
+        recording_id, start, end = found.stretches[0]
+        forgetting.silence.call(str(recording_id), float(start), float(end))
+        found.stretches = found.stretches[1:]
+        found.save(update_fields=["stretches"])
 
 
 def _destroy_files(withdrawal_id: UUID) -> None:

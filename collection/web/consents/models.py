@@ -221,7 +221,8 @@ class Withdrawal(models.Model):
     """What is to be destroyed because a family took its consent back, until nothing is left of it.
 
     ``subject`` is the learner's id in the pipeline, ``entity`` the party who withdrew, ``files`` the names of sound
-    files in the storage that are still to be destroyed, ``error`` why the last attempt failed.
+    files in the storage that are still to be destroyed, ``stretches`` what is still to be made silent in recordings of
+    the class (recording, start, end in seconds), ``error`` why the last attempt failed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -232,6 +233,7 @@ class Withdrawal(models.Model):
     at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=WithdrawalState.choices, default=WithdrawalState.WAITING)
     files = models.JSONField(default=list)
+    stretches = models.JSONField(default=list)
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from collection import audio
 from collection.build import build
 from collection.config import BuildConfig
 from collection.consent import Reason
@@ -27,8 +28,10 @@ from collection.web.classes.models import Learner
 from collection.web.consents import answering, answers, erasing, links
 from collection.web.consents.models import Channel, Consent, Party, Withdrawal, WithdrawalState
 from collection.web.recordings import models as sound
+from collection.web.recordings import sounds
 from collection.withdrawal import tombstones, withdrawn
 from tests.collection.web.world import SIGNED, consented, notice
+from tests.factories import tone
 from tests.intakes import voice
 
 ALL = [purpose.value for purpose in Purpose]
@@ -43,7 +46,7 @@ def ours(everyone):
     """Our school; the class recording holds a stretch of each learner."""
     place = everyone.ours
     recording = sound.Recording(session=place.session, size=4, sha256="b" * 64, state="done", uploaded_by=place.teacher)
-    recording.sound.save("x", ContentFile(b"fLaC"), save=False)
+    recording.sound.save("x", ContentFile(audio.encode_flac(tone(3.0))), save=False)
     recording.save()
     for start, learner in enumerate((place.agreeing, place.refusing, None)):
         sound.Segment.objects.create(
@@ -257,10 +260,22 @@ class TestVault:
         answering.take_back(guardian(ours.agreeing))
         monkeypatch.undo()
         assert default_storage.exists(file)
-        assert Withdrawal.objects.get().files == [file]
+        assert file in Withdrawal.objects.get().files
         work()
         assert not default_storage.exists(file)
         assert Withdrawal.objects.get().files == []
+
+    def test_in_the_recording_of_the_class_only_theirs_is_made_silent(self, ours):
+        answering.take_back(guardian(ours.agreeing))
+        sent = sound.Recording.objects.get(learner=None).sound.name
+        work()
+        shared = sound.Recording.objects.get(learner=None)
+        samples = sounds.decoded(shared)
+        assert abs(samples[:16_000]).max() == 0
+        assert (abs(samples[16_000:].reshape(-1, 400)).max(axis=1) > 0.4).all()
+        assert len(samples) == 48_000
+        assert not default_storage.exists(sent)
+        assert Withdrawal.objects.get().stretches == []
 
     def test_what_arrives_late_is_destroyed_too(self, ours):
         answering.take_back(guardian(ours.agreeing))
