@@ -9,7 +9,7 @@ PORT ?= 8000
 SHARED ?= $(or $(PARLURE_SHARED),../shared)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo portal test lint format lock messages bench bench-gpu clean
+.PHONY: help setup system demo portal test test-postgres lint format lock messages bench bench-gpu clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,10 +29,14 @@ $(PACKAGES): $(FRONTEND)/package-lock.json $(READY)
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix $(FRONTEND) --no-audit --no-fund --silent
 	@touch $@
 
-system: ## Debian packages of the browser tests (chromium), if this machine lets us install them
+system: ## Debian packages of the tests (chromium, postgresql), if this machine lets us install them
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 		&& { apt-get install --yes --quiet chromium || { apt-get update --quiet && apt-get install --yes --quiet chromium; }; } >/dev/null 2>&1; } \
 		|| echo "Chromium is missing, the browser tests will be skipped: apt-get install chromium"
+
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& { apt-get install --yes --quiet postgresql || { apt-get update --quiet && apt-get install --yes --quiet postgresql; }; } >/dev/null 2>&1; } \
+		|| echo "PostgreSQL is missing, the portal is tested on SQLite only: apt-get install postgresql"
 
 portal: export PORTAL_DEMO = 1
 portal: setup $(PACKAGES) ## The teacher portal with made-up people, on this machine only, in portal/
@@ -55,6 +59,9 @@ demo: setup ## A synthetic class: recordings -> release -> model -> report, in d
 
 test: setup $(PACKAGES) system ## The whole test suite
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
+
+test-postgres: setup $(PACKAGES) system ## The portal's tests once more, on a PostgreSQL started for them
+	@$(PYTHON) -m tests.collection.web.postgres -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy and the one-way imports
 	@$(PYTHON) -m ruff check .

@@ -25,6 +25,15 @@ OWN_TABLE = "age_band"
 """Signed errors by age stand in ``eval.bias``, by wider groups: told here too, they would give hidden bands away."""
 
 
+def snr_band(snr_db: float | None) -> str | None:
+    """Return the band of a signal-to-noise ratio (dB): below 10, 10 to 20, 20 and more; ``None`` when not measured."""
+    if snr_db is None:
+        return None
+    return next(
+        (name for edge, name in ((10.0, "below 10 dB"), (20.0, "10 to 20 dB")) if snr_db < edge), "20 dB and more"
+    )
+
+
 def by_group(
     part: Predictions, calibration: Calibration, columns: Sequence[str], fewest: int, config: BootstrapConfig
 ) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 from collection.audio import decode_flac
 from collection.release import Release
 from collection.schema import Phone, Scores, Split, WordScores
-from eval import predictions
+from eval import groups, predictions
 from eval.errors import ScoreError
 from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
 from eval.speakers import why_left_out
@@ -178,7 +178,7 @@ def utterance_of(
         decoded,
         verdict,
         device=row["device"],
-        snr_band=predictions.snr_band((row["quality"] or {}).get("snr_db")),
+        snr_band=groups.snr_band((row["quality"] or {}).get("snr_db")),
         human=Scores(**(row["scores"] or {})),
         predicted=predicted,
         **{name: row["speaker"][name] for name in predictions.SPEAKER_SLICES},

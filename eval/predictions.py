@@ -169,15 +169,6 @@ class Predictions:
         return Predictions(phones, utterances, self.gop_kind, words, raters)
 
 
-def snr_band(snr_db: float | None) -> str | None:
-    """Return the band of a signal-to-noise ratio (dB): below 10, 10 to 20, 20 and more; ``None`` when not measured."""
-    if snr_db is None:
-        return None
-    return next(
-        (name for edge, name in ((10.0, "below 10 dB"), (20.0, "10 to 20 dB")) if snr_db < edge), "20 dB and more"
-    )
-
-
 def spoken_phones(phones: Iterable[Phone]) -> tuple[str, ...]:
     """Return what was said as far as known: ``realised`` where it is annotated ("" is left out), else canonical."""
     said = (phone.canonical if phone.realised is None else phone.realised for phone in phones)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -20,7 +20,7 @@ from training.errors import ModelError
 from training.lineage import CACHE, CHECKPOINTS
 from training.model import PhoneModel, measure_states
 from training.run_folder import MODEL
-from training.states import StoredStates, store_states
+from training.states import Listener, StoredStates, store_states
 
 
 def train(config: TrainConfig) -> Path:
@@ -141,4 +141,6 @@ def _examples(
     with cli.progress() as bar:
         task = bar.add_task(f"encoder states, {split}", total=copies * len(examples))
         path = states / called / f"{split}.f16"
-        return store_states(model, examples, path, device, copies, lambda done: bar.advance(task, done))
+        # Typing sees transformers' decorated ``to`` as another method.
+        heard_by = cast(Listener, model)
+        return store_states(heard_by, examples, path, device, copies, lambda done: bar.advance(task, done))

@@ -17,9 +17,10 @@ from torch.utils.data import Dataset
 from training import align, gop
 from training.collate import Collator
 from training.config import ScoreConfig
+from training.ctc import ctc_loss
 from training.dataset import Examples
 from training.encoder import Frontend
-from training.model import PhoneModel, ctc_loss
+from training.model import PhoneModel
 from training.phone_features import PhoneFeatures, describe
 from training.posteriors import LOG_FLOOR
 from training.score_data import Rated

@@ -12,7 +12,7 @@ import hashlib
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -30,7 +30,7 @@ from training.run_folder import MODEL
 from training.score_data import Rated
 from training.score_fit import standardise, untold
 from training.score_stage import conclude, open_model, shape_of
-from training.scorer import Scorer
+from training.scorer import Member, Scorer
 from training.states import store_states
 
 MEASURED = 256
@@ -69,7 +69,7 @@ def train(config: TrainConfig) -> Path:
         spread = range(0, len(rated[learns]), step)
         measured = score_data.extract(model, model, shape.state_layers, data[learns], rated[learns], spread)
         for member in model.scorer.members:
-            standardise(member, list(measured.values()))
+            standardise(cast(Member, member), list(measured.values()))
     joint = Joint(model, config.score)
     chosen = loop.choose(out, cache, data)
     examples = {

@@ -113,6 +113,7 @@ def conclude(
     ``origin`` is that of the checkpoint the run began with.
     """
     out, scorer = Path(config.out), model.cpu().scorer
+    assert scorer is not None  # noqa: S101 - both stages that end here make one
     figures: dict[str, float] = {}
     by_seed: list[dict[str, float]] = []
     if validation is not None:

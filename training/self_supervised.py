@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -47,10 +47,14 @@ class MaskCollator:
         inputs, lengths = self.frontend([example["waveform"] for example in examples])
         frames = torch.tensor([self.frontend.frames(int(length)) for length in lengths])
         shape = (len(frames), int(frames.max()))
-        real = torch.arange(shape[1]) < frames[:, None]
+        real = (torch.arange(shape[1]) < frames[:, None]).to(torch.long)
         with _numpy_seeded([self.seed, *(int(example["draw"]) for example in examples)]):
             hidden = _compute_mask_indices(
-                shape, self.config.mask_time, self.config.mask_length, attention_mask=real.long(), min_masks=2
+                shape,
+                self.config.mask_time,
+                self.config.mask_length,
+                attention_mask=cast(torch.LongTensor, real),
+                min_masks=2,
             )
             others = _sample_negative_indices(shape, self.config.negatives, hidden)
         return {

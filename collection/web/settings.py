@@ -11,6 +11,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -45,11 +46,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "axes",
     "csp",
     "widget_tweaks",
     "dsfr",
+    "django.forms",  # after dsfr, which has the State's radio buttons
     "django_tasks",
     "django_tasks_db",
 ]
@@ -67,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "collection.web.middleware.private_pages",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -158,6 +164,35 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_VERBOSE = False
 
+OIDC_ISSUER = env.str("OIDC_ISSUER", "")
+"""Address of the identity provider (``https://…``); empty: local accounts only."""
+OIDC_ID = env.str("OIDC_ID", "etablissement")
+"""Name of the provider in our addresses; give another one when the issuer changes, its ``sub`` are others."""
+OIDC_NAME = env.str("OIDC_NAME", "mon établissement")
+OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", False)
+"""The provider vouches for every address, though it sends no ``email_verified``."""
+if OIDC_ISSUER and not DEMO and not OIDC_ISSUER.startswith("https://"):
+    raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: the answers of the provider decide who comes in.")
+SOCIALACCOUNT_ADAPTER = "collection.web.accounts.oidc.Adapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "SCOPE": env.list("OIDC_SCOPE", default=["openid", "email"]),
+        "APPS": [
+            {
+                "provider_id": OIDC_ID,
+                "name": OIDC_NAME,
+                "client_id": env.str("OIDC_CLIENT_ID"),
+                "secret": env.str("OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ],
+    }
+
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -185,7 +220,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "worker-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # Chromium asks this rule for the redirects of a form too.
+        "form-action": [SELF, *env.list("OIDC_ORIGINS", default=[OIDC_ISSUER] if OIDC_ISSUER else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     },
@@ -194,7 +230,7 @@ CONTENT_SECURITY_POLICY = {
 PORTAL_URL = env.str("PORTAL_URL", "http://localhost:8000" if DEMO else "")
 """Where families find the portal, for links in messages and on paper; empty: where a request came to."""
 vars().update(env.email("EMAIL_URL", default="dummymail://"))
-MAIL_WORKS = EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend"  # noqa: F821 - of EMAIL_URL
+MAIL_WORKS = bool(env.str("EMAIL_URL", ""))
 """Whether messages leave; where they do not, teachers print codes or write from their own mail program."""
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
 EMAIL_TIMEOUT = 10
@@ -221,4 +257,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"collection.web": {"level": "INFO"}},
 }

@@ -8,9 +8,9 @@ import pytest
 
 from eval.bootstrap import BootstrapConfig
 from eval.figures import AS_PREDICTED, Calibration
-from eval.groups import by_group, gaps
+from eval.groups import by_group, gaps, snr_band
 from eval.metrics import Value
-from eval.predictions import PHONES, UTTERANCES, Predictions, snr_band
+from eval.predictions import PHONES, UTTERANCES, Predictions
 
 CONFIG = BootstrapConfig(resamples=200)
 CALIBRATION = Calibration(1.8, None, Value(1.0), scale=AS_PREDICTED)

@@ -7,3 +7,7 @@ class AccountsConfig(AppConfig):
     """Accounts."""
 
     name = "collection.web.accounts"
+
+    def ready(self) -> None:
+        """Listen to who signs in."""
+        from collection.web.accounts import signals  # noqa: F401

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from collection.consent import Reason
 from collection.web.accounts.models import School
 from collection.web.classes.models import Learner, ReadingSession, SchoolClass
+from collection.web.classes.rosters.columns import plain_words
 from collection.web.consents.answers import why_not, with_answers
 from collection.web.recordings.models import Fate, Recording, Segment
 
@@ -38,10 +39,16 @@ class Overview:
     without_birth_date: int
 
 
+def alphabetical(learner: Learner) -> tuple[str, str]:
+    """Return what a register sorts by: accents and capitals do not count."""
+    return plain_words(learner.last_name), plain_words(learner.first_name)
+
+
 def of_class(school_class: SchoolClass) -> Overview:
     """Return a class as it stands today."""
-    learners = with_answers(school_class.learners.annotate(recording_count=Count("recordings", distinct=True)))
-    rows = tuple(Row(one, why_not(one), one.recording_count) for one in learners)
+    ordered = sorted(with_answers(school_class.learners.all()), key=alphabetical)
+    recorded = dict(school_class.learners.order_by().values_list("pk").annotate(n=Count("recordings")))
+    rows = tuple(Row(one, why_not(one), recorded[one.pk]) for one in ordered)
     reasons = [row.reason for row in rows]
     yes, no = reasons.count(None), sum(reason in _REFUSED for reason in reasons)
     waiting = sum(reason in _NO_ANSWER for reason in reasons)
@@ -61,9 +68,11 @@ def sessions(school_class: SchoolClass) -> QuerySet[ReadingSession]:
         fate.value: Count("recordings__segments", distinct=True, filter=Q(recordings__segments__fate=fate))
         for fate in Fate
     }
-    return school_class.sessions.annotate(
+    counted = school_class.sessions.annotate(
         text_count=Count("turns", distinct=True), recording_count=Count("recordings", distinct=True), **segments
     )
+    # A query that counts forgets the order of its model.
+    return counted.order_by("-held_on", "title")
 
 
 @dataclass(frozen=True, slots=True)

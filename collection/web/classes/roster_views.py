@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
+from collection.web.classes import overview
 from collection.web.classes.forms import LearnerForm, RosterFileForm
 from collection.web.classes.models import Learner, SchoolClass
 from collection.web.classes.rosters import applying, preview
@@ -89,7 +90,7 @@ def roster_preview(request: Request, class_id: str) -> HttpResponse:
 def roster_export(request: Request, class_id: str) -> HttpResponse:
     """Send the roster as CSV; who took it is in the journal."""
     found = _class(request, class_id)
-    learners = list(found.learners.all())
+    learners = sorted(found.learners.all(), key=overview.alphabetical)
     with transaction.atomic():
         journal.record(request.user, "roster.export", found, learners=len(learners))
     rows = [[_exported(getattr(one, name)) for name in EXPORTED] for one in learners]

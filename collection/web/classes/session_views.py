@@ -129,7 +129,7 @@ def session_delete(request: Request, session_id: str) -> HttpResponse:
 def session_order(request: Request, session_id: str) -> HttpResponse:
     """Change the texts of a session, their order and who reads them, until the first recording has come."""
     found = _session(request, session_id)
-    learners = list(with_answers(found.school_class.learners.all()))
+    learners = sorted(with_answers(found.school_class.learners.all()), key=overview.alphabetical)
     if request.method == "POST":
         with transaction.atomic():
             locked = ReadingSession.objects.select_for_update().get(pk=found.pk)
@@ -173,7 +173,7 @@ def session_order(request: Request, session_id: str) -> HttpResponse:
 
 def _acted(form: QueryDict, known: dict[str, uuid.UUID], agreeing: Sequence[uuid.UUID]) -> tuple[list[Reading], str]:
     """Return the turns after the button that was pressed, and which button is to be focused next."""
-    flat = {name: form[name] for name in form}
+    flat = {name: str(form[name]) for name in form}
     turns = reading_order.sent(flat, known)
     action, _colon, where = form.get("do", "").partition(":")
     position = int(where) if where.isascii() and where.isdigit() and len(where) < 5 else -1

@@ -28,7 +28,8 @@ def class_list(request: Request) -> HttpResponse:
     classes = SchoolClass.objects.for_user(request.user).annotate(
         learner_count=Count("learners", distinct=True), session_count=Count("sessions", distinct=True)
     )
-    return render(request, "classes/list.html", {"classes": classes.select_related("school")})
+    ordered = classes.select_related("school").order_by("-year", "school__name", "name")
+    return render(request, "classes/list.html", {"classes": ordered})
 
 
 @allowed(Role.TEACHER)

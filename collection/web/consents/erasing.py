@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -19,7 +19,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django_tasks import task
-from filelock import FileLock
 
 from collection import manifest
 from collection.classes import voiceprints
@@ -32,7 +31,9 @@ from collection.web.audit import journal
 from collection.web.classes.models import Learner
 from collection.web.consents import answers
 from collection.web.consents.models import Consent, Party, Withdrawal, WithdrawalState
+from collection.web.recordings.forgetting import end_uploads
 from collection.web.recordings.models import Recording, Segment
+from collection.web.recordings.vault import vault_lock
 from collection.withdraw import WithdrawConfig, withdraw
 
 LONGEST_WAIT = timedelta(hours=6)
@@ -58,6 +59,7 @@ def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdra
     journal.record("portal", "consent.erase", found, files=len(found.files))
     erase.enqueue(str(found.pk))
     transaction.on_commit(partial(_destroy_files, found.pk), robust=True)
+    transaction.on_commit(partial(end_uploads, consent.learner), robust=True)
     return found
 
 
@@ -86,6 +88,7 @@ def run(withdrawal_id: str, on_step: OnStep | None = None) -> None:
             found.files = [*found.files, *late]
             found.save(update_fields=["files"])
         _destroy_files(found.pk)
+        end_uploads(learner)
         _in_vault(found, learner, on_step)
     except Exception as error:
         # Errors of ours hold pseudonyms and paths at most; of others only the kind is safe to show.
@@ -107,11 +110,6 @@ def again() -> int:
     return len(waiting)
 
 
-def vault_lock() -> FileLock:
-    """Return the lock under which the vault is written: by an export or by a withdrawal."""
-    return manifest.lock(settings.PORTAL / "vault")
-
-
 def _forget(learner: Learner, until: datetime | None) -> list[str]:
     """Delete a learner's recordings and segments, up to a moment or all; return the files that are now nobody's."""
     own = Q(learner=learner)
@@ -123,7 +121,7 @@ def _forget(learner: Learner, until: datetime | None) -> list[str]:
     return names
 
 
-def _destroy_files(withdrawal_id: object) -> None:
+def _destroy_files(withdrawal_id: UUID) -> None:
     """Destroy the files of a withdrawal and note that they are gone; a second time it finds nothing to do."""
     found = Withdrawal.objects.get(pk=withdrawal_id)
     for name in found.files:

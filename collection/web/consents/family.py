@@ -96,7 +96,7 @@ def answer(request: HttpRequest, party: Party, channel: Channel) -> HttpResponse
         messages.warning(request, _("L’élève est majeur : lui seul répond."))
         return redirect("family")
     if said is None:
-        return _page(request, party, text, form, status=422)
+        return _page(request, party, text, form)
     if any(said.values()) and answering.said_no_today(party):
         messages.warning(request, _("Vous avez dit non aujourd’hui. Un oui peut être donné à partir de demain."))
         return redirect("family")
@@ -149,7 +149,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     return redirect("family-code")
 
 
-def _page(request: HttpRequest, party: Party, text: Notice, form: AnswersForm, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, party: Party, text: Notice, form: AnswersForm) -> HttpResponse:
     learner = answers.with_answers(Learner.objects.filter(consent=party.consent_id)).get()
     found = answers.decisions(learner)
     own = list(party.signature_set.all())
@@ -171,4 +171,4 @@ def _page(request: HttpRequest, party: Party, text: Notice, form: AnswersForm, s
     }
     # The whole page speaks the language of the text that was chosen.
     with translation.override(text.language):
-        return render(request, "consents/family/page.html", context, status=status)
+        return render(request, "consents/family/page.html", context)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from dsfr.forms import DsfrBaseForm
+from dsfr.widgets import InlineRadioSelect
 
 from collection.consent import today
 from collection.errors import ParlureError
@@ -18,7 +19,7 @@ from collection.web.consents import scans, speech
 from collection.web.consents.models import PURPOSES, Notice
 from collection.web.consents.scans import Scan
 
-YES, NO, SILENT = "yes", "no", ""
+YES, NO, SILENT = "yes", "no", "none"
 _LABELS = dict(PURPOSES)
 OLDEST_DAYS = 365
 """Days after which a paper answer is no longer typed in: it would not hold any more."""
@@ -34,6 +35,7 @@ class AnswersForm(DsfrBaseForm):  # type: ignore[misc]
         self.notice = notice
         for purpose in notice.purposes:
             self.fields[purpose] = self.question(purpose)
+        self.order_fields(notice.purposes)
         self.set_autofocus_on_first_error()
 
     def question(self, purpose: str) -> forms.ChoiceField:
@@ -41,7 +43,7 @@ class AnswersForm(DsfrBaseForm):  # type: ignore[misc]
         return forms.ChoiceField(
             label=_LABELS.get(purpose, purpose),
             choices=[(YES, _("Oui")), (NO, _("Non"))],
-            widget=forms.RadioSelect,
+            widget=InlineRadioSelect,
             error_messages={"required": self.required_message},
         )
 
@@ -65,16 +67,16 @@ class PaperForm(AnswersForm):
     accepted_scan: Scan | None = None
 
     def __init__(self, notice: Notice, learner: Learner, *args: Any, **kwargs: Any) -> None:
-        super().__init__(notice, *args, **kwargs)
         self.learner = learner
+        super().__init__(notice, *args, **kwargs)
 
     def question(self, purpose: str) -> forms.ChoiceField:
         """Return the question; on paper a family may have left it empty."""
         return forms.ChoiceField(
             label=_LABELS.get(purpose, purpose),
             choices=[(YES, _("Oui")), (NO, _("Non")), (SILENT, _("Rien de coché"))],
-            widget=forms.RadioSelect,
-            required=False,
+            widget=InlineRadioSelect,
+            error_messages={"required": _("Choisissez ce qui est coché sur la feuille.")},
         )
 
     def clean_signed_on(self) -> date:
@@ -96,7 +98,7 @@ class PaperForm(AnswersForm):
         """Refuse a sheet on which nothing is ticked."""
         data: dict[str, Any] = super().clean() or {}
         if not self.errors and not self.said:
-            raise ValidationError(_("Rien n’est coché : la famille n’a pas répondu."))
+            self.add_error(self.notice.purposes[0], _("Rien n’est coché : la famille n’a pas répondu."))
         return data
 
 

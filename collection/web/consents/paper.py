@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -20,39 +20,38 @@ from collection.web.consents.models import PURPOSES, Notice, Party
 _LABELS = dict(PURPOSES)
 
 
-def sheets(parties: Iterable[Party], notice: Notice, request: HttpRequest) -> bytes:
+def sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> bytes:
     """Return a PDF: for each party the notice, and a sheet to answer on, with their code and where to enter it.
 
-    The notice is laid out once a text and put before every sheet, so that a class takes seconds.
+    Every text is laid out once, and all sheets together, one a page: a class takes seconds.
     """
-    pages: list[Any] = []
-    laid_out: dict[str, Document] = {}
-    first: Document | None = None
     address = links.site(reverse("family-code"), request)
-    for party in parties:
-        text = notices.text_for(notice, party)
-        if str(text.pk) not in laid_out:
-            laid_out[str(text.pk)] = _document(
-                "consents/print/notice.html", {"notice": text, "body": notices.as_html(text.body)}
-            )
-        sheet = _document(
-            "consents/print/sheet.html",
-            {
-                "party": party,
-                "learner": party.consent.learner,
-                "notice": text,
-                "questions": [(purpose, _LABELS.get(purpose, purpose)) for purpose in notice.purposes],
-                "address": address,
-                "code": f"{party.code[:4]} {party.code[4:]}",
-                "qr": qr(f"{address}#{party.code}"),
-            },
-        )
-        pages += [*laid_out[str(text.pk)].pages, *sheet.pages]
-        first = first or sheet
-    if first is None:
-        first = _document("consents/print/nobody.html", {})
-        pages = list(first.pages)
-    return bytes(first.copy(pages).write_pdf())
+    texts = [notices.text_for(notice, party) for party in parties]
+    people = [
+        {
+            "party": party,
+            "learner": party.consent.learner,
+            "text": text,
+            "code": f"{party.code[:4]} {party.code[4:]}",
+            "qr": qr(f"{address}#{party.code}"),
+        }
+        for party, text in zip(parties, texts, strict=True)
+    ]
+    questions = [(purpose, _LABELS.get(purpose, purpose)) for purpose in notice.purposes]
+    context = {"notice": notice, "people": people, "questions": questions, "address": address}
+    answers = _document("consents/print/sheets.html", context)
+    if not parties:
+        return bytes(answers.write_pdf())
+    read = {
+        text.pk: _document("consents/print/notice.html", {"notice": text, "body": notices.as_html(text.body)}).pages
+        for text in {text.pk: text for text in texts}.values()
+    }
+    if len(answers.pages) == len(parties):
+        pages = [page for text, sheet in zip(texts, answers.pages, strict=True) for page in (*read[text.pk], sheet)]
+    else:
+        # Some name is so long that its sheet takes two pages: the notices come first then, once each.
+        pages = [*(page for found in read.values() for page in found), *answers.pages]
+    return bytes(answers.copy(pages).write_pdf())
 
 
 def receipt(party: Party) -> bytes:

@@ -84,7 +84,7 @@ def _missing(record: register.ConsentRecord, day: date) -> dict[register.Role, d
     That yes is of tomorrow, so that it comes after every no that was ever said; the day asked is tomorrow too.
     """
     tomorrow = day + timedelta(days=1)
-    said = {one.entity: one.role for one in (*record.signatures, *record.events)}
+    said = {one.entity: one.role for one in record.signatures} | {one.entity: one.role for one in record.events}
     missing = {}
     for role, other in (
         (register.Role.GUARDIAN, register.Role.LEARNER),

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
@@ -27,7 +27,7 @@ class Scan:
     data: bytes
 
 
-def accepted(file: UploadedFile) -> Scan:
+def accepted(file: File[bytes]) -> Scan:
     """Return a scan of a PDF, JPEG or PNG file, whatever it calls itself; raises ``ValidationError`` for all others.
 
     Images are decoded and encoded again, which leaves out where a telephone took them and whatever was hidden in them.

@@ -18,6 +18,8 @@ from collection.synthetic.voices import Synthesiser
 MAX_BYTES = 20 * 2**20
 """Bytes of a sound file that somebody sends."""
 MAX_SECONDS = 1200.0
+RATE = 16_000
+"""Hz of what the pipeline decodes."""
 PACE = 150
 """Words a minute: slower than espeak-ng's 175, because many listen in a language that is not theirs."""
 _one_at_a_time = Lock()
@@ -47,7 +49,7 @@ def accepted(sound: bytes) -> bytes:
         file.write(sound)
         file.flush()
         decoded = audio.decode(Path(file.name), audio.AudioLimits(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS))
-    return _mp3(decoded.samples, audio.SAMPLE_RATE)
+    return _mp3(decoded.samples, RATE)
 
 
 def _mp3(samples: NDArray[np.float32], rate: int) -> bytes:

@@ -153,7 +153,7 @@ def paper_answer(request: Request, party_id: str) -> HttpResponse:
         "button": _("Enregistrer la réponse"),
         "back": reverse("consent-learner", kwargs={"learner_id": learner.pk}),
     }
-    return render(request, "portal/form.html", context, status=422 if form.errors else 200)
+    return render(request, "portal/form.html", context)
 
 
 @allowed(Role.TEACHER)

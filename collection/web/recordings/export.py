@@ -20,7 +20,6 @@ from collection.intake import REGISTER, Intake, read_intake, write_intake
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
 from collection.web.consents.answers import pipeline_id, record_of, with_answers
-from collection.web.consents.erasing import vault_lock
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
@@ -46,7 +45,7 @@ def export() -> Exported:
     folder = Path(settings.VAULT)
     (folder / AUDIO).mkdir(mode=0o700, parents=True, exist_ok=True)
     vault.key()
-    with vault_lock():
+    with vault.vault_lock():
         learners, segments = _allowed()
         recordings, written, missing = [], 0, 0
         for segment in segments:

@@ -1,75 +1,58 @@
-"""Destroying what the portal holds of a learner's voice, when it may be held no longer.
+"""What goes with a voice that may be held no longer, beyond its recordings: files on their way, stretches of others.
 
-For whoever withdraws or whose consent has ended: recordings of theirs, files on their way, their voiceprint and what
-was exported are destroyed; in the recordings of a class, the stretches known to be theirs are made silent. Their rows
-in releases are the business of ``collection.withdraw``.
+``collection.web.consents.erasing`` destroys a learner's own recordings, what was exported and their voiceprint. Of the
+recording of a class, which holds other voices too, only the stretches known to be theirs can go: they are made silent
+in the sound itself when their segments are deleted, whoever deletes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
+from django_tasks import task
 
-from collection.classes import voiceprints
 from collection.schema import SAMPLE_RATE
-from collection.web.accounts.models import User
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
-from collection.web.recordings import export, review, sounds, uploads, vault
-from collection.web.recordings.models import Fate, Recording, Segment, UploadState
+from collection.web.recordings import sounds, uploads
+from collection.web.recordings.models import Recording, Segment, State, UploadState
+from collection.web.recordings.permission import refusal
+from collection.web.recordings.tasks import WORKER, lock_of
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """How many recordings were destroyed, stretches of class recordings silenced, uploads ended; and the voiceprint."""
-
-    recordings: int
-    silenced: int
-    uploads: int
-    voiceprint: bool
-
-
-def forget_voice(actor: User | str, learner: Learner) -> Forgotten:
-    """Destroy the learner's voice wherever the portal holds it; a second call finds nothing left."""
-    going = list(learner.uploads.filter(state=UploadState.OPEN))
-    for upload in going:
-        uploads.destroy(upload, "withdrawn")
-    own = list(Recording.objects.filter(learner=learner))
-    for recording in own:
-        review.delete(actor, recording)
-    elsewhere = list(
-        Segment.objects.filter(learner=learner, recording__learner__isnull=True).select_related("recording")
-    )
-    for recording in {segment.recording_id: segment.recording for segment in elsewhere}.values():
-        _silence(recording, [segment for segment in elsewhere if segment.recording_id == recording.pk])
-    export.forget(Segment.objects.filter(learner=learner))
-    erased = Path(settings.KEY_FILE).exists() and voiceprints.erase(Path(settings.VAULT), vault.key(), str(learner.pk))
-    with transaction.atomic():
-        Segment.objects.filter(learner=learner).update(
-            learner=None, fate=Fate.DROPPED, reasons=["withdrawn"], quality={}, reviewed_by=None, reviewed_at=None
-        )
-        done = Forgotten(len(own), len(elsewhere), len(going), erased)
-        if any((own, elsewhere, going, erased)):
-            journal.record(
-                actor,
-                "voice.forget",
-                learner,
-                recordings=len(own),
-                silenced=len(elsewhere),
-                uploads=len(going),
-                print=erased,
-            )
-    return done
+def end_uploads(learner: Learner) -> int:
+    """Destroy what is on its way of a learner who may not be recorded any more; return how many uploads ended."""
+    ended = 0
+    for upload in learner.uploads.filter(state=UploadState.OPEN).select_related("session"):
+        # Asked anew: what decided before may have been fetched before the answer changed.
+        reason = refusal(upload.session, Learner.objects.get(pk=learner.pk))
+        if reason is not None:
+            uploads.destroy(upload, reason)
+            ended += 1
+    return ended
 
 
-def _silence(recording: Recording, segments: Iterable[Segment]) -> None:
-    """Write the sound of a recording again, with nothing but silence where the segments are."""
-    samples = sounds.decoded(recording).copy()
-    for segment in segments:
-        samples[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)] = 0
-    size = sounds.keep(recording, samples)
-    Recording.objects.filter(pk=recording.pk).update(size=size, sound=sounds.kept_path(recording))
+@receiver(pre_delete, sender=Segment)
+def silence_later(sender: type[Segment], instance: Segment, **_: Any) -> None:
+    """Queue the silencing of a deleted segment in the transaction that deletes it."""
+    if instance.learner_id is not None and instance.recording.learner_id is None:
+        silence.enqueue(str(instance.recording_id), instance.start, instance.end)
+
+
+@task()
+def silence(recording_id: str, start: float, end: float) -> str:
+    """Write the sound of a recording again with silence from one second to another; safe to do twice."""
+    with lock_of(recording_id):
+        recording = Recording.objects.filter(pk=recording_id, state=State.DONE).first()
+        if recording is None:
+            return "there is no such sound"
+        samples = sounds.decoded(recording).copy()
+        samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 0
+        size = sounds.keep(recording, samples)
+        with transaction.atomic():
+            Recording.objects.filter(pk=recording.pk).update(size=size)
+            journal.record(WORKER, "recording.silence", recording)
+    return "silenced"

@@ -28,6 +28,8 @@ from collection.segment import Interval, Samples, SegmentConfig, cut
 from collection.web.recordings.models import Fate, Segment
 
 POLICY = QualityPolicy()
+READING = SegmentConfig(min_silence=0.9)
+"""Children stop between words for longer than the pipeline's 0.3 s, and the page asks for two seconds between texts."""
 PEAKS = 600
 """Columns of a drawn wave."""
 _FATES = {quality.Action.KEEP: Fate.KEPT, quality.Action.FLAG: Fate.FLAGGED, quality.Action.DROP: Fate.DROPPED}
@@ -53,7 +55,7 @@ def one_text(samples: Samples, position: int, text: str, language: str, learner_
 
 def one_learner(samples: Samples, texts: Sequence[tuple[int, str]], language: str, learner_id: str) -> Heard:
     """Hear a learner read ``texts`` (position, text) in order. What does not fit is left to the teacher's ear."""
-    intervals = sorted(segmenter(SegmentConfig()).intervals(samples))
+    intervals = sorted(segmenter(READING).intervals(samples))
     matching = prompts.match(intervals, [text for _, text in texts])
     if matching.flagged is not None:
         unknown = [_segment(samples, interval, None, "", language, learner_id) for interval in intervals]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
+from filelock import BaseFileLock
 
+from collection import manifest
 from collection.building.pipeline import segmenter
 from collection.classes import voice_encoder, voiceprints
 from collection.consent import today
@@ -16,10 +18,14 @@ from collection.schema import SAMPLE_RATE
 from collection.segment import Samples, SegmentConfig, cut
 from collection.web.classes.models import Learner
 from collection.web.consents.answers import POLICY, pipeline_id, record_of
-from collection.web.consents.erasing import vault_lock
 
 TOO_SHORT = "enrolment_too_short"
 OF_ANOTHER = "enrolment_of_another"
+
+
+def vault_lock() -> BaseFileLock:
+    """Return the lock under which the vault is written: by an enrolment, an export or a withdrawal."""
+    return manifest.lock(Path(settings.PORTAL) / "vault")
 
 
 def key() -> Key:

@@ -19,7 +19,8 @@ from collection.web.classes.models import Learner, ReadingSession
 from collection.web.recordings.tasks import listen
 from tests.factories import RATE, encoded, noise, silence
 
-PAUSE = 1.0
+PAUSE = 2.0
+"""Seconds between two texts, as the page asks for."""
 TEXTS = ("Good morning.", "The cat sat on the mat.", "See you all tomorrow at school.")
 """What is read, the first two as the session of a place has it."""
 LONG = "the quick brown fox jumps over the lazy dog while seven wild geese fly north over the quiet lake in autumn"

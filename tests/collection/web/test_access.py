@@ -23,6 +23,10 @@ ALLOWED: dict[str, set[str]] = {
     "set-language": set(ROLES),
     "about": set(ROLES),
     "audit-list": {"steward"},
+    "password-change": SIGNED_IN,
+    # Without a provider these addresses are nowhere; test_accounts_oidc.py opens them.
+    "openid_connect_login": set(),
+    "openid_connect_callback": set(),
     "class-list": SIGNED_IN - {"evaluator"},
     "class-create": TEACHERS,
     "class-detail": STAFF,
@@ -93,6 +97,7 @@ WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about", "notice-audio"} |
 def objects(place: Place) -> dict[str, object]:
     """Return what each parameter of an address stands for in a school."""
     return {
+        "provider_id": "etablissement",
         "class_id": place.school_class.pk,
         "learner_id": place.agreeing.pk,
         "session_id": place.session.pk,

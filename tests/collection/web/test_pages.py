@@ -21,6 +21,7 @@ NOT_PAGES |= {
     "notice-audio",
 }
 NOT_PAGES |= {"consent-sheets", "consent-invite", "party-links", "consent-scan", "notice-copy", "notice-publish"}
+NOT_PAGES |= {"openid_connect_login", "openid_connect_callback"}
 """Addresses that show nothing of their own."""
 STEWARDS = ["audit-list", "school-list", "notice-list", "notice-create", "notice-edit", "withdrawal-list"]
 ROLE_OF = dict.fromkeys(STEWARDS, "steward")

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.test import TestCase
 from django.urls import reverse
 from django_tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
@@ -25,11 +26,11 @@ from collection.schema import Split
 from collection.web.audit.models import Entry
 from collection.web.classes.models import Learner, SessionKind, Turn
 from collection.web.consents import erasing
-from collection.web.consents.models import WithdrawalState
-from collection.web.recordings import hearing, review, sounds, vault
+from collection.web.consents.models import Withdrawal, WithdrawalState
+from collection.web.recordings import hearing, sounds, vault
 from collection.web.recordings.equipment import indicator
 from collection.web.recordings.export import export
-from collection.web.recordings.forgetting import Forgotten, forget_voice
+from collection.web.recordings.forgetting import silence as silence_task
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
 from collection.web.recordings.requeue import requeue
 from collection.web.recordings.tasks import BUSY, HEARD, SETTLED, listen, lock_of
@@ -528,25 +529,32 @@ def test_the_vault_builds_a_release(client, ours, settings, tmp_path):
     assert sorted(round(row["duration"] * 16_000) for row in rows) == kept
 
 
-def test_a_voice_that_may_be_held_no_longer_is_destroyed_everywhere(client, ours, classroom, settings):
+def test_a_voice_that_may_be_held_no_longer_goes_everywhere(client, ours, classroom, settings):
     heard(client, classroom, ours.agreeing, alone())
     samples = paused([np.concatenate([spoken("see the cat", 0, 0.1), silence(1.0)]), spoken(TEXTS[2], 1)])
     recording = heard(client, classroom, None, encoded(samples))
     segment = recording.segments.get(learner=ours.agreeing)
-    review.decide(ours.teacher, segment, Fate.KEPT)
+    assert segment.fate == Fate.KEPT
     assert export().segments == 1
-    begin(client, classroom, ours.agreeing, 1000)
+    where = begin(client, classroom, ours.agreeing, 1000)["Location"]
+    consent = ours.agreeing.consent
     withdrawn(ours.agreeing)
-    assert forget_voice("guardian", ours.agreeing) == Forgotten(1, 1, 1, True)
-    assert list((settings.VAULT / "audio").glob("*.flac")) == []
-    assert vault.voiceprint(ours.agreeing) is None
+    with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
+        erasing.begin(consent, consent.parties.get(role="guardian"))
     assert list(Recording.objects.values_list("pk", flat=True)) == [recording.pk]
+    assert play(client, segment).status_code == 404
+    assert client.head(where, headers={"Tus-Resumable": "1.0.0"}).status_code == 410
+    (task,) = DBTaskResult.objects.filter(task_path=silence_task.module_path)
+    for _ in range(2):
+        assert silence_task.func(*task.args_kwargs["args"]) == "silenced"
     recording.refresh_from_db()
     kept = sounds.decoded(recording)
     first, last = round(segment.start * RATE), round(segment.end * RATE)
     assert not kept[first:last].any()
     assert kept[last + RATE :] == pytest.approx(samples[last + RATE :], abs=1e-4)
-    segment.refresh_from_db()
-    assert (segment.learner, segment.fate) == (None, Fate.DROPPED)
-    assert forget_voice("guardian", ours.agreeing) == Forgotten(0, 0, 0, False)
-    assert Entry.objects.filter(action="voice.forget").count() == 1
+    assert kept[last + RATE :].any()
+    erasing.run(str(Withdrawal.objects.get().pk))
+    assert Withdrawal.objects.get().state == "done"
+    assert list((settings.VAULT / "audio").glob("*.flac")) == []
+    assert list((settings.VAULT / voiceprints.FOLDER).glob("*.bin")) == []
+    assert export().segments == 0

@@ -18,9 +18,9 @@ MOST_LEARNERS = 200
 
 def compared(school_class: SchoolClass, records: list[Record]) -> Preview:
     """Compare the lines of a file with the class as it is now."""
-    learners = school_class.learners.annotate(signed_on=Min("consent__signatures__signed_on"))
-    signed = {one.pk: one.signed_on for one in learners if one.signed_on is not None}
-    return compare(records, list(learners), signed)
+    learners = school_class.learners.all()
+    first = learners.order_by().values_list("pk").annotate(day=Min("consent__signatures__signed_on"))
+    return compare(records, list(learners), {learner_id: day for learner_id, day in first if day is not None})
 
 
 def apply(school_class: SchoolClass, records: list[Record], actor: User) -> Preview:

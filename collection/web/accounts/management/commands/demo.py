@@ -69,8 +69,8 @@ def fill() -> None:
     notices.publish(notices.draft("Collège de la Démonstration", "dpd@demonstration.example", ["Parlure"])[0])
     notice = notices.current()
     assert notice is not None  # noqa: S101 - just published
-    for text in notices.texts(notice):
-        notices.speak(text)
+    for version in notices.texts(notice):
+        notices.speak(version)
     for last, first, answer in LEARNERS:
         learner = Learner.objects.create(
             school_class=found, last_name=last, first_name=first, birth_date=day - timedelta(days=13 * 365 + 100)
