@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
@@ -18,7 +19,7 @@ from collection.schema import SAMPLE_RATE
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
 from collection.web.recordings import sounds, uploads
-from collection.web.recordings.models import Recording, Segment, State, UploadState
+from collection.web.recordings.models import Recording, Segment, UploadState
 from collection.web.recordings.permission import refusal
 from collection.web.recordings.tasks import WORKER, lock_of
 
@@ -46,13 +47,15 @@ def silence_later(sender: type[Segment], instance: Segment, **_: Any) -> None:
 def silence(recording_id: str, start: float, end: float) -> str:
     """Write the sound of a recording again with silence from one second to another; safe to do twice."""
     with lock_of(recording_id):
-        recording = Recording.objects.filter(pk=recording_id, state=State.DONE).first()
-        if recording is None:
+        recording = Recording.objects.filter(pk=recording_id).first()
+        if recording is None or not default_storage.exists(before := str(recording.sound.name)):
             return "there is no such sound"
         samples = sounds.decoded(recording).copy()
         samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 0
-        size = sounds.keep(recording, samples)
+        size, kept = sounds.keep(recording, samples), sounds.kept_path(recording)
         with transaction.atomic():
-            Recording.objects.filter(pk=recording.pk).update(size=size)
+            Recording.objects.filter(pk=recording.pk).update(size=size, sound=kept)
             journal.record(WORKER, "recording.silence", recording)
+        if before != kept:
+            default_storage.delete(before)
     return "silenced"
