@@ -37,7 +37,7 @@ class AssessSettings:
     surest_insertion: float = 0.99
     """Posterior that a phone beside the text must reach to be told."""
     prosody: bool = False
-    """Also measure pauses, pace, pitch and word stress: about 20 ms of CPU time for 3 s of sound."""
+    """Also measure pauses, pace, pitch and word stress; what that takes was not measured."""
 
 
 def judge_sound(waveform: np.ndarray, settings: AssessSettings) -> Verdict:
