@@ -73,7 +73,7 @@ def test_every_level_has_its_figure_its_interval_and_its_human(made_up: Callable
     assert (total["human"]["raters"], total["human"]["items"]) == (3, 96)
     assert named(found["figures"], "utterance_total_mse")["human"] is None
     parts = [figure["part"] for figure in found["figures"]]
-    assert [parts.count(part) for part in ("phones", "probability", "words", "utterances")] == [10, 8, 6, 10]
+    assert [parts.count(part) for part in ("phones", "probability", "words", "utterances")] == [19, 9, 6, 10]
 
 
 def test_what_is_constant_or_not_predicted_says_why(made_up: Callable[..., Predictions]) -> None:
@@ -113,8 +113,10 @@ def test_predicted_accuracy_is_judged_as_it_is(made_up: Callable[..., Prediction
     without = summarise(made_up(), SummaryOptions(bootstrap=FAST))
     assert without["calibration"]["scale"] == "isotonic"
     assert [judge["gop"] for judge in found["alone"]] == ["gop_sf", "gop_lp"]
+    names = [figure["name"] for figure in found["alone"][0]["figures"]]
+    assert names[:4] == ["phone_pcc", "phone_pcc_raw", "phone_mse", "auc"]
     assert found["alone"][0]["figures"] == [
-        {**figure, "human": None} for figure in without["figures"] if figure["name"] not in ("per", "per_prompt")
+        {**figure, "human": None} for figure in without["figures"] if figure["name"] in names
     ]
 
 

@@ -70,7 +70,11 @@ class Recording(models.Model):
 
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["session", "learner", "sha256"], name="one_file_once", nulls_distinct=False)
+            models.UniqueConstraint(fields=["session", "learner", "sha256"], name="one_file_once"),
+            # Null is not null to a database: without this, a file of the whole class would come in twice.
+            models.UniqueConstraint(
+                fields=["session", "sha256"], condition=models.Q(learner__isnull=True), name="one_file_of_a_class_once"
+            ),
         ]
 
 
