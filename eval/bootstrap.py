@@ -116,6 +116,26 @@ def pearson_statistic(sums: Floats) -> Floats:
     return divide(n * xy - x * y, spread)
 
 
+def flag_cells(flagged: Flags, bad: Flags) -> Floats:
+    """Return (N, 4): whether each phone is bad and flagged, good and flagged, bad and passed, good and passed."""
+    return np.stack([flagged & bad, flagged & ~bad, ~flagged & bad, ~flagged & ~bad], axis=1).astype(np.float64)
+
+
+def _flag_statistic(rate: Callable[[Floats, Floats, Floats, Floats], Floats]) -> Statistic:
+    return lambda cells: rate(*cells.T)
+
+
+FLAG_STATISTICS: dict[str, Statistic] = {
+    "f1": _flag_statistic(lambda hit, alarm, miss, _: divide(2 * hit, 2 * hit + alarm + miss)),
+    "f05": _flag_statistic(lambda hit, alarm, miss, _: divide(1.25 * hit, 1.25 * hit + 0.25 * miss + alarm)),
+    "precision": _flag_statistic(lambda hit, alarm, _, __: divide(hit, hit + alarm)),
+    "recall": _flag_statistic(lambda hit, _, miss, __: divide(hit, hit + miss)),
+    "frr": _flag_statistic(lambda _, alarm, __, passed: divide(alarm, alarm + passed)),
+    "far": _flag_statistic(lambda hit, _, miss, __: divide(miss, hit + miss)),
+}
+"""Each detection rate of (B, 4) sums of ``flag_cells``."""
+
+
 def weighted_interval(speakers: int, figure: Statistic, config: BootstrapConfig) -> Interval:
     """Return the percentile interval of a figure of how often each speaker is drawn: (B, speakers) -> (B,)."""
     if speakers < FEWEST_SPEAKERS:

@@ -220,10 +220,9 @@ def flag_figures(
     else:
         counts = metrics.flag_counts(flagged, bad)
         values, chance = counts.rates(), counts.chance_rates()
-        cells = np.stack([flagged & bad, flagged & ~bad, ~flagged & bad, ~flagged & ~bad], axis=1).astype(np.float64)
-        sums = bootstrap.speaker_sums(codes, cells, speakers)
+        sums = bootstrap.speaker_sums(codes, bootstrap.flag_cells(flagged, bad), speakers)
         rates = {
-            rate: (values[rate], bootstrap.interval(sums, lambda drawn, n=rate: _rate(drawn, n), config), chance[rate])  # type: ignore[misc]
+            rate: (values[rate], bootstrap.interval(sums, bootstrap.FLAG_STATISTICS[rate], config), chance[rate])
             for rate in DETECTION
         }
     return [
@@ -283,16 +282,3 @@ def mean_interval(values: Floats | None, codes: Codes, speakers: int, config: Bo
         return Interval(None, None)
     sums = bootstrap.speaker_sums(codes, np.stack([values, np.ones_like(values)], axis=1), speakers)
     return bootstrap.interval(sums, bootstrap.rate_statistic, config)
-
-
-def _rate(cells: Floats, name: str) -> Floats:
-    """Return one detection rate of (B, 4) counts: bad flagged, good flagged, bad passed, good passed."""
-    hit, false_alarm, miss, passed = cells.T
-    return {
-        "f1": lambda: bootstrap.divide(2 * hit, 2 * hit + false_alarm + miss),
-        "f05": lambda: bootstrap.divide(1.25 * hit, 1.25 * hit + 0.25 * miss + false_alarm),
-        "precision": lambda: bootstrap.divide(hit, hit + false_alarm),
-        "recall": lambda: bootstrap.divide(hit, hit + miss),
-        "frr": lambda: bootstrap.divide(false_alarm, false_alarm + passed),
-        "far": lambda: bootstrap.divide(miss, hit + miss),
-    }[name]()

@@ -7,6 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from collection.cli import console
+from eval.run_folder import METRICS_FILE
 from eval.text import figure_text, interval_text, plain
 
 
@@ -42,3 +44,14 @@ def remarks(result: dict[str, Any]) -> list[str]:
             for reason, count in reasons.items()
         ),
     ]
+
+
+def show(result: dict[str, Any], out: str) -> None:
+    """Print the headline of a run, what it leaves out, and what comes next."""
+    console.print(table(result))
+    for line in [
+        *remarks(result),
+        f"Scores: {out}/{METRICS_FILE}",
+        f"Next: python -m eval.report runs=[{out}] out=report.html",
+    ]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -25,16 +25,12 @@ from eval.text import NONE, signed_text
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One run: its name, the tables of the evaluated split, and what its calibration split decided."""
+    """One run: its name, the tables of the evaluated split, what its calibration split decided, the rated phones."""
 
     name: str
     part: Predictions
     calibration: Calibration
-
-    @property
-    def rated(self) -> Rated:
-        """The phones with a human score and one of the model."""
-        return rated_phones(self.part.phones, predicted=self.calibration.scale == AS_PREDICTED)[0]
+    rated: Rated
 
 
 Sums = tuple[Floats, Statistic]
@@ -53,7 +49,9 @@ def scored(name: str, predictions: Predictions, run: dict[str, Any]) -> Scored:
         None,
         told.get("scale", ISOTONIC),
     )
-    return Scored(name, predictions.only(run["protocol"]["split"]), calibration)
+    part = predictions.only(run["protocol"]["split"])
+    rated, _ = rated_phones(part.phones, predicted=calibration.scale == AS_PREDICTED)
+    return Scored(name, part, calibration, rated)
 
 
 def differences(first: Sequence[Scored], second: Sequence[Scored], config: BootstrapConfig) -> list[dict[str, Any]]:
@@ -150,33 +148,22 @@ def _squares(scores: Floats, rated: Rated) -> Sums:
     return bootstrap.speaker_sums(rated.codes, rows, len(rated.speakers)), bootstrap.rate_statistic
 
 
-def _flags(statistic: Statistic) -> Callable[[Scored], Sums | str]:
+def _flags(rate: str) -> Callable[[Scored], Sums | str]:
     def sums(run: Scored) -> Sums | str:
         threshold, rated = run.calibration.threshold.value, run.rated
         if threshold is None:
             return run.calibration.reason or run.calibration.threshold.reason or "no threshold"
-        flagged, bad = rated.gop < threshold, rated.bad
-        cells = np.stack([flagged & bad, flagged & ~bad, ~flagged & bad, ~flagged & ~bad], axis=1).astype(np.float64)
-        return bootstrap.speaker_sums(rated.codes, cells, len(rated.speakers)), statistic
+        cells = bootstrap.flag_cells(rated.gop < threshold, rated.bad)
+        return bootstrap.speaker_sums(rated.codes, cells, len(rated.speakers)), bootstrap.FLAG_STATISTICS[rate]
 
     return sums
-
-
-def _f1(cells: Floats) -> Floats:
-    hit, alarm, miss, _ = cells.T
-    return bootstrap.divide(2 * hit, 2 * hit + alarm + miss)
-
-
-def _frr(cells: Floats) -> Floats:
-    _, alarm, _, passed = cells.T
-    return bootstrap.divide(alarm, alarm + passed)
 
 
 FIGURES: dict[str, tuple[str, str, bool, Callable[[Scored], Sums | str]]] = {
     "per": ("Phone error rate, against what was said", "lower", True, _errors),
     "phone_pcc": ("Phone accuracy, Pearson correlation", "higher", False, _scores(_moments)),
     "phone_mse": ("Phone accuracy, mean squared error", "lower", False, _scores(_squares)),
-    "detection_f1": ("Mispronounced phones, F1", "higher", True, _flags(_f1)),
-    "detection_frr": ("Correct phones flagged (false rejection)", "lower", True, _flags(_frr)),
+    "detection_f1": ("Mispronounced phones, F1", "higher", True, _flags("f1")),
+    "detection_frr": ("Correct phones flagged (false rejection)", "lower", True, _flags("frr")),
 }
 """Name, title, which way is better, whether it is a share, and the sums of each speaker it follows from."""

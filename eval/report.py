@@ -25,9 +25,9 @@ from eval.model_index import model_index
 from eval.paired import difference_cells, differences, scored
 from eval.protocol import protocol_rows, warnings
 from eval.report_scorer import alone_rows, bias_ends, bias_rows, gap_texts, human_text, risk_texts
+from eval.run_folder import METRICS_FILE
 from eval.text import NONE, figure_text, interval_text, plain, signed_text
 
-METRICS_FILE = "metrics.json"
 READS_VERSION = "1"
 """Major version of ``metrics.json`` that this code reads."""
 PARTS = ("phones", "words", "utterances", "probability")

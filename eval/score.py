@@ -8,7 +8,6 @@ human gave), ``metrics.json`` and, last, ``manifest.json``.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -16,23 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from collection import manifest
-from collection.cli import console, existing, progress, run_verb
+from collection.cli import existing, progress, run_verb
 from collection.consent import asked_on
 from collection.release import Release, read_release
-from collection.schema import SCHEMA_VERSION, Split
+from collection.schema import Split
 from collection.withdrawal import withdrawn
-from eval import predictions, readings, strangers
+from eval import predictions, run_folder, strangers
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
-from eval.headline import remarks, table
+from eval.headline import show
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
 from eval.summarise import SummaryOptions, summarise
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
 
-METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.3.0"
 PARTS = ".parts"
 
 
@@ -98,71 +95,45 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
-    if config.voices:
-        separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
-    # The version counts: what older code made of the same utterances is made again.
-    used = manifest.fingerprint([METRICS_VERSION, [selection.utterances for selection in selections]])
+    used = run_folder.used(selections)
     finished = manifest.read(out)
     if finished is not None and finished.get("inputs") != inputs:
         raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
     if finished is not None and finished.get("used") == used:
-        return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
+        return run_folder.stored(out)
     # Consent may have ended since an earlier run: what it stored of those utterances goes first.
     _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
     parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
     parts.mkdir(parents=True, exist_ok=True)
-    looks = _look(config, release, model, inputs, on)
+    if config.voices:
+        separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
+    looks = run_folder.look(release, config.split, model_name(model), manifest.fingerprint(_weights(model)), inputs, on)
     with progress() as bar:
         task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
         table, verdicts = predict(
             assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
         )
-    result = {
-        "metrics_version": METRICS_VERSION,
-        "schema_version": SCHEMA_VERSION,
-        "model": {
-            "name": model_name(model),
-            "language": str(assessor.model.config.language),
-            "inventory": list(assessor.inventory),
-            "encoder": origin.encoder,
-            "code_version": origin.code_version,
-            "learned_from": [
-                {
-                    "name": one.name,
-                    "manifest_sha256": one.manifest_sha256,
-                    "splits": one.splits,
-                    "speakers": len(one.speakers),
-                }
-                for one in origin.releases
-            ],
-        },
-        "data": {
-            "name": release.name,
-            "schema_version": str(release.manifest["schema_version"]),
-            "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
-        },
-        "protocol": {
-            "split": config.split,
-            "calibration_split": config.calibration,
-            "gop": kind,
-            "consent_asked_on": on.isoformat(),
-            "left_out": {selection.split: selection.left_out for selection in selections},
-            "not_scored_by_verdict": verdicts,
-            "speakers": separate,
-            "readings": looks,
-            "fewest_speakers": config.fewest_speakers,
-            "bootstrap": asdict(config.bootstrap),
-            "code_version": manifest.code_version(),
-        },
-        **summarise(table, options),
+    described = {
+        "name": model_name(model),
+        "language": str(assessor.model.config.language),
+        "inventory": list(assessor.inventory),
+        "encoder": origin.encoder,
+        "code_version": origin.code_version,
+        "learned_from": [
+            {
+                "name": one.name,
+                "manifest_sha256": one.manifest_sha256,
+                "splits": one.splits,
+                "speakers": len(one.speakers),
+            }
+            for one in origin.releases
+        ],
     }
-    predictions.write(out, table)
-    manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    facts = run_folder.metrics(described, release, config, kind, on, selections, verdicts, separate, looks)
+    result = {**facts, **summarise(table, options)}
+    run_folder.write(out, table, result)
     shutil.rmtree(out / PARTS)
-    checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
-    manifest.write(
-        out, {"kind": "scores", "inputs": inputs, "used": used, "config": asdict(config), "files": checksums}
-    )
+    run_folder.finish(out, inputs, used, asdict(config))
     return result
 
 
@@ -238,25 +209,9 @@ def _weights(model: Path) -> dict[str, str]:
     }
 
 
-def _look(config: ScoreConfig, release: Release, model: Path, inputs: str, on: date) -> dict[str, Any] | None:
-    """Write down that the labels of the test split are about to be read; other splits may be read at will."""
-    if config.split != Split.TEST:
-        return None
-    look = readings.Reading(
-        on.isoformat(),
-        config.split,
-        model_name(model),
-        manifest.fingerprint(_weights(model)),
-        inputs,
-        manifest.code_version(),
-    )
-    return readings.told(readings.note(readings.beside(release.path), look), config.split, inputs)
-
-
 def _clear(out: Path, keep: str) -> None:
     """Remove what an earlier run left in ``out``, the marker first, but for the finished windows of this one."""
-    for name in (manifest.NAME, METRICS_FILE, *predictions.FILES):
-        (out / name).unlink(missing_ok=True)
+    run_folder.remove(out)
     for folder in (out / PARTS).glob("*"):
         if folder.name != keep:
             shutil.rmtree(folder)
@@ -264,14 +219,7 @@ def _clear(out: Path, keep: str) -> None:
 
 def work(config: ScoreConfig) -> None:
     """Score, then show the headline."""
-    result = score(config)
-    console.print(table(result))
-    for line in [
-        *remarks(result),
-        f"Scores: {config.out}/{METRICS_FILE}",
-        f"Next: python -m eval.report runs=[{config.out}] out=report.html",
-    ]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    show(score(config), config.out)
 
 
 def main() -> None:

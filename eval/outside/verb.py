@@ -9,7 +9,6 @@ the folder as they read any other.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,23 +19,23 @@ from typing import Any
 from omegaconf import MISSING
 
 from collection import manifest
-from collection.cli import console, existing
+from collection.cli import existing
 from collection.consent import asked_on
 from collection.phones import inventory, primary_subtag
 from collection.release import Release, read_release
-from collection.schema import SCHEMA_VERSION, Split
-from eval import predictions, readings
+from collection.schema import Split
+from eval import run_folder
 from eval.bootstrap import BootstrapConfig
 from eval.errors import PredictionsError
 from eval.gate import OUTSIDE
-from eval.headline import remarks, table
+from eval.headline import show
 from eval.outside import tables
 from eval.outside.answers import Answer
 from eval.outside.plain_files import read_csv, read_json
 from eval.outside.symbols import Symbols
 from eval.outside.vendors import azure, read_folder, speechace
 from eval.predict import Selection, select
-from eval.score import METRICS_FILE, METRICS_VERSION, ScoreConfig, summary_options
+from eval.score import ScoreConfig, summary_options
 from eval.summarise import summarise
 
 FORMATS: Mapping[str, Callable[[Path], dict[str, Answer]]] = {
@@ -108,59 +107,35 @@ def outside(config: OutsideConfig) -> dict[str, Any]:
         )
     content = _content(path)
     inputs = manifest.fingerprint([_settings(config), content, manifest.file_sha256(release.path / manifest.NAME)])
-    used = manifest.fingerprint([METRICS_VERSION, [selection.utterances for selection in selections]])
+    used = run_folder.used(selections)
     finished = manifest.read(out)
     if finished is not None and finished.get("inputs") != inputs:
         raise PredictionsError(f"{out} holds the scores of other predictions, another release or setting. Choose out=…")
     if finished is not None and finished.get("used") == used:
-        return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
+        return run_folder.stored(out)
     counts: Counter[str] = Counter()
     found = tables.build(release, selections, answers, symbols, config.name, config.calibration, counts)
-    looks = _look(config, release, content, inputs, on.isoformat())
-    result = {
-        "metrics_version": METRICS_VERSION,
-        "schema_version": SCHEMA_VERSION,
-        "model": {
-            "name": config.name,
-            "language": symbols.inventory.language,
-            "inventory": list(symbols.inventory.symbols),
-            "encoder": None,
-            "code_version": None,
-            "learned_from": [],
-            "outside": {
-                "format": config.format,
-                "lineage": OUTSIDE,
-                "ignored": ignored,
-                **dict(sorted(counts.items())),
-            },
+    looks = run_folder.look(release, config.split, config.name, content, inputs, on)
+    described = {
+        "name": config.name,
+        "language": symbols.inventory.language,
+        "inventory": list(symbols.inventory.symbols),
+        "encoder": None,
+        "code_version": None,
+        "learned_from": [],
+        "outside": {
+            "format": config.format,
+            "lineage": OUTSIDE,
+            "ignored": ignored,
+            **dict(sorted(counts.items())),
         },
-        "data": {
-            "name": release.name,
-            "schema_version": str(release.manifest["schema_version"]),
-            "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
-        },
-        "protocol": {
-            "split": config.split,
-            "calibration_split": config.calibration,
-            "gop": found.gop_kind,
-            "consent_asked_on": on.isoformat(),
-            "left_out": {selection.split: selection.left_out for selection in selections},
-            "not_scored_by_verdict": tables.verdicts(found),
-            "speakers": _speakers(evaluated, selections),
-            "readings": looks,
-            "fewest_speakers": config.fewest_speakers,
-            "bootstrap": asdict(config.bootstrap),
-            "code_version": manifest.code_version(),
-        },
-        **summarise(found, options),
     }
-    for name in (manifest.NAME, METRICS_FILE, *predictions.FILES):
-        (out / name).unlink(missing_ok=True)
-    predictions.write(out, found)
-    manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
-    facts = {"kind": "scores", "inputs": inputs, "used": used, "config": asdict(config), "files": checksums}
-    manifest.write(out, facts)
+    speakers, verdicts = _speakers(evaluated, selections), tables.verdicts(found)
+    facts = run_folder.metrics(described, release, config, found.gop_kind, on, selections, verdicts, speakers, looks)
+    result = {**facts, **summarise(found, options)}
+    run_folder.remove(out)
+    run_folder.write(out, found, result)
+    run_folder.finish(out, inputs, used, asdict(config))
     return result
 
 
@@ -225,21 +200,6 @@ def _speakers(evaluated: Selection, selections: list[Selection]) -> dict[str, An
     }
 
 
-def _look(config: OutsideConfig, release: Release, content: str, inputs: str, on: str) -> dict[str, Any] | None:
-    """Write down that the labels of the test split are about to be read, as for a model of our own."""
-    if config.split != Split.TEST:
-        return None
-    look = readings.Reading(on, config.split, config.name, content, inputs, manifest.code_version())
-    return readings.told(readings.note(readings.beside(release.path), look), config.split, inputs)
-
-
 def work(config: OutsideConfig) -> None:
     """Score, then show the headline."""
-    result = outside(config)
-    console.print(table(result))
-    for line in [
-        *remarks(result),
-        f"Scores: {config.out}/{METRICS_FILE}",
-        f"Next: python -m eval.report runs=[{config.out}] out=report.html",
-    ]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    show(outside(config), config.out)

@@ -17,7 +17,7 @@ from eval.errors import ReportError
 from eval.predictions import FILES, Predictions, read, write
 from eval.protocol import warnings
 from eval.report import ReportConfig, read_run, render, work
-from eval.score import METRICS_VERSION
+from eval.run_folder import METRICS_VERSION
 from eval.summarise import SummaryOptions, summarise
 
 BOUNDARIES = ("boundary_error", "boundary_within_20ms", "boundary_within_50ms")

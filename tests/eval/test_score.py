@@ -17,7 +17,8 @@ from eval import predictions
 from eval.errors import ScoreError
 from eval.headline import remarks, table
 from eval.predict import batches, judged, predict, select
-from eval.score import METRICS_FILE, METRICS_VERSION, PARTS, ScoreConfig, score
+from eval.run_folder import METRICS_FILE, METRICS_VERSION
+from eval.score import PARTS, ScoreConfig, score
 from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage

@@ -1,0 +1,107 @@
+"""The folder of a scored run, whoever was scored: what ``metrics.json`` says around the figures, and how it is written.
+
+The marker (``manifest.json``) goes first and comes last, so that a folder with one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+from collection import manifest
+from collection.release import Release
+from collection.schema import SCHEMA_VERSION, Split
+from eval import predictions, readings
+from eval.bootstrap import BootstrapConfig
+from eval.predict import Selection
+from eval.predictions import Predictions
+
+METRICS_FILE = "metrics.json"
+METRICS_VERSION = "1.3.0"
+
+
+class Asked(Protocol):
+    """What every configuration of a scoring verb says."""
+
+    split: str
+    calibration: str
+    fewest_speakers: int
+    bootstrap: BootstrapConfig
+
+
+def used(selections: Sequence[Selection]) -> str:
+    """Return what names the utterances of a run; the version counts: what older code made of them is made again."""
+    return manifest.fingerprint([METRICS_VERSION, [selection.utterances for selection in selections]])
+
+
+def metrics(
+    model: Mapping[str, Any],
+    release: Release,
+    asked: Asked,
+    kind: str,
+    on: date,
+    selections: Sequence[Selection],
+    verdicts: Mapping[str, int],
+    speakers: Mapping[str, Any],
+    looks: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what ``metrics.json`` says beside the figures: what was scored, on what, by which protocol."""
+    return {
+        "metrics_version": METRICS_VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "model": model,
+        "data": {
+            "name": release.name,
+            "schema_version": str(release.manifest["schema_version"]),
+            "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
+        },
+        "protocol": {
+            "split": asked.split,
+            "calibration_split": asked.calibration,
+            "gop": kind,
+            "consent_asked_on": on.isoformat(),
+            "left_out": {selection.split: selection.left_out for selection in selections},
+            "not_scored_by_verdict": verdicts,
+            "speakers": speakers,
+            "readings": looks,
+            "fewest_speakers": asked.fewest_speakers,
+            "bootstrap": asdict(asked.bootstrap),
+            "code_version": manifest.code_version(),
+        },
+    }
+
+
+def stored(out: Path) -> dict[str, Any]:
+    """Return the metrics of a finished run."""
+    return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
+
+
+def remove(out: Path) -> None:
+    """Remove what an earlier run left, the marker first."""
+    for name in (manifest.NAME, METRICS_FILE, *predictions.FILES):
+        (out / name).unlink(missing_ok=True)
+
+
+def write(out: Path, found: Predictions, result: dict[str, Any]) -> None:
+    """Write tables and metrics; ``finish`` makes the folder whole."""
+    predictions.write(out, found)
+    manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def finish(out: Path, inputs: str, of: str, config: Mapping[str, Any]) -> None:
+    """Write the marker: what the run belongs to (``inputs``, and ``used`` utterances), and what every file holds."""
+    checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
+    facts = {"kind": "scores", "inputs": inputs, "used": of, "config": config, "files": checksums}
+    manifest.write(out, facts)
+
+
+def look(release: Release, split: str, model: str, model_sha256: str, inputs: str, on: date) -> dict[str, Any] | None:
+    """Write down that the labels of the test split are read; other splits may be read at will."""
+    if split != Split.TEST:
+        return None
+    reading = readings.Reading(on.isoformat(), split, model, model_sha256, inputs, manifest.code_version())
+    return readings.told(readings.note(readings.beside(release.path), reading), split, inputs)
