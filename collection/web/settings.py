@@ -13,7 +13,6 @@ from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
 
 env = environ.Env()
 BASE = Path(__file__).resolve().parent
@@ -168,7 +167,8 @@ OIDC_ISSUER = env.str("OIDC_ISSUER", "")
 """Address of the identity provider (``https://…``); empty: local accounts only."""
 OIDC_ID = env.str("OIDC_ID", "etablissement")
 """Name of the provider in our addresses; give another one when the issuer changes, its ``sub`` are others."""
-OIDC_NAME = env.str("OIDC_NAME", "mon établissement")
+OIDC_NAME = env.str("OIDC_NAME", "")
+"""What the button of the provider says; empty: the school."""
 OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", False)
 """The provider vouches for every address, though it sends no ``email_verified``."""
 if OIDC_ISSUER and not DEMO and not OIDC_ISSUER.startswith("https://"):
@@ -185,7 +185,7 @@ if OIDC_ISSUER:
         "APPS": [
             {
                 "provider_id": OIDC_ID,
-                "name": OIDC_NAME,
+                "name": OIDC_NAME or OIDC_ID,
                 "client_id": env.str("OIDC_CLIENT_ID"),
                 "secret": env.str("OIDC_CLIENT_SECRET"),
                 "settings": {"server_url": OIDC_ISSUER},
@@ -236,8 +236,16 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
 EMAIL_TIMEOUT = 10
 
 LANGUAGE_CODE = "fr"
-LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]
+LANGUAGES = [("fr", "Français"), ("en", "English")]
+"""Each in its own words: who looks for a language reads it."""
+FAMILY_LANGUAGE = env.str("FAMILY_LANGUAGE", "fr")
+"""Language of paper and of messages to families, whoever sends them; pages follow each reader's own choice."""
 LOCALE_PATHS = [BASE / "locale"]
+FORMAT_MODULE_PATH = ["collection.web.formats"]
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = not DEMO
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

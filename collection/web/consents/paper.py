@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import segno
+from django.conf import settings
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from django.utils.safestring import mark_safe
 from weasyprint import HTML
 from weasyprint.document import Document
@@ -23,8 +25,14 @@ _LABELS = dict(PURPOSES)
 def sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> bytes:
     """Return a PDF: for each party the notice, and a sheet to answer on, with their code and where to enter it.
 
-    Every text is laid out once, and all sheets together, one a page: a class takes seconds.
+    Every text is laid out once, and all sheets together, one a page: a class takes seconds. They speak the language of
+    the families, not of who prints.
     """
+    with translation.override(settings.FAMILY_LANGUAGE):
+        return _sheets(parties, notice, request)
+
+
+def _sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> bytes:
     address = links.site(reverse("family-code"), request)
     texts = [notices.text_for(notice, party) for party in parties]
     people = [
