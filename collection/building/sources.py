@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from collection.building import bystanders
 from collection.errors import ConfigError, IntakeError
 from collection.importers import epadb, l2arctic, speechocean762
 from collection.intake import REGISTER, Intake, read_intake
@@ -37,3 +38,8 @@ def read_source(importer: str, root: Path) -> Intake:
 def read_consents(importer: str, root: Path) -> dict[str, ConsentRecord]:
     """Read the register of an intake folder; a public corpus has a licence instead."""
     return read_register(root / REGISTER) if importer == FOLDER else {}
+
+
+def read_bystanders(importer: str, root: Path) -> frozenset[str]:
+    """Read the digests of names that stand in no list of an intake folder; a public corpus has none."""
+    return bystanders.read(root) if importer == FOLDER else frozenset()
