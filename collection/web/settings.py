@@ -109,16 +109,24 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-if bucket := env.str("S3_BUCKET", ""):
-    STORAGES["default"] = {
+
+
+def bucket_storage(bucket: str, endpoint: str = "") -> dict[str, Any]:
+    """Return how files are kept in a bucket of S3, at Amazon's or at ``endpoint``."""
+    return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": bucket,
-            "endpoint_url": env.str("S3_ENDPOINT", "") or None,
+            "endpoint_url": endpoint or None,
             "default_acl": None,
-            "file_overwrite": False,
+            # Every name is ours and never given twice: a step that is done again after a crash replaces its own file.
+            "file_overwrite": True,
         },
     }
+
+
+if S3_BUCKET := env.str("S3_BUCKET", ""):
+    STORAGES["default"] = bucket_storage(S3_BUCKET, env.str("S3_ENDPOINT", ""))
 MEDIA_ROOT = PORTAL / "media"
 """Never served as such: a view asks consent before it reads from here."""
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -63,9 +63,14 @@ def _sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> b
 
 
 def receipt(party: Party) -> bytes:
-    """Return somebody's receipt as a PDF."""
+    """Return somebody's receipt as a PDF, in their language."""
+    return bytes(_document("consents/print/receipt.html", receipt_words(party)).write_pdf())
+
+
+def receipt_words(party: Party) -> dict[str, Any]:
+    """Return what is printed on somebody's receipt."""
     found = receipts.receipt(party)
-    context = {
+    return {
         "party": party,
         "notice": party.consent.notice,
         "purposes": [
@@ -81,7 +86,6 @@ def receipt(party: Party) -> bytes:
         "events": party.consent.events.filter(entity=str(party.pk)),
         "identifier": found["dct:identifier"],
     }
-    return bytes(_document("consents/print/receipt.html", context).write_pdf())
 
 
 def qr(content: str) -> str:
