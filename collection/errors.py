@@ -38,6 +38,10 @@ class NothingKeptError(ReleaseError):
         self.dropped = dict(dropped)
 
 
+class WithdrawnMeanwhileError(ReleaseError):
+    """Somebody withdrew while a release was being built: the same command again makes one without them."""
+
+
 class AudioError(ParlureError):
     """A sound file cannot be used; subclasses in ``collection.sound.refusals`` name each cause."""
 
