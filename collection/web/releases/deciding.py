@@ -7,6 +7,7 @@ is moved into its place; killed in between, the next start of a worker moves it 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -25,13 +26,15 @@ from collection.web.releases import shelf, standing
 from collection.web.releases.making import build_draft, outdate
 from collection.web.releases.models import Proposal, State
 
-APPROVED = ""
+DONE = APPROVED = ""
 NOT_READY, CHANGED, ANOTHER, BUSY = "release_not_ready", "release_changed", "release_needs_another", "release_busy"
 CONSENT_ENDED, MISSING, CANNOT_TELL = "consent_ended", "draft_missing", "release_cannot_tell"
 PATIENCE = 10.0
 """Seconds to wait for a withdrawal or an export that holds the vault."""
 OPEN = (State.WAITING, State.READY, State.FAILED, State.OUTDATED)
-"""States in which a proposal may be refused, or built again."""
+"""States in which a proposal may be refused."""
+AGAIN = (State.READY, State.FAILED, State.OUTDATED)
+"""States in which it may be built again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +96,40 @@ def _decide(proposal_id: UUID, user: User, seen: str) -> Verdict:
     return Verdict()
 
 
-def reject(proposal_id: UUID, user: User, note: str) -> bool:
-    """Refuse a proposal and destroy its draft; tell whether it was still open."""
-    with vault_lock(), transaction.atomic():
-        proposal = Proposal.objects.select_for_update().get(pk=proposal_id)
-        if proposal.state not in OPEN:
-            return False
-        shelf.discard_all_of(proposal)
+def reject(proposal_id: UUID, user: User, note: str) -> str:
+    """Refuse a proposal and destroy its draft; return why it could not be, or nothing."""
+
+    def decided(proposal: Proposal) -> None:
         proposal.state, proposal.note = State.REJECTED, note
         proposal.decided_by, proposal.decided_at, proposal.reason, proposal.error = user, timezone.now(), "", ""
         proposal.save()
         journal.record(user, "release.reject", proposal, release=proposal.release_name)
-    return True
+
+    return _without_draft(proposal_id, OPEN, decided)
 
 
-def rebuild(proposal_id: UUID, user: User) -> bool:
-    """Have a draft built again, of what is there and allowed today; tell whether the proposal was still open."""
-    with vault_lock(), transaction.atomic():
-        proposal = Proposal.objects.select_for_update().get(pk=proposal_id)
-        if proposal.state not in OPEN or proposal.state == State.WAITING:
-            return False
-        shelf.discard_all_of(proposal)
+def rebuild(proposal_id: UUID, user: User) -> str:
+    """Have a draft built again, of what is there and allowed today; return why it could not be, or nothing."""
+
+    def asked(proposal: Proposal) -> None:
         proposal.state, proposal.reason, proposal.error = State.WAITING, "", ""
         proposal.figures, proposal.manifest, proposal.built_at = {}, "", None
         proposal.save()
         journal.record(user, "release.again", proposal, release=proposal.release_name)
         build_draft.enqueue(str(proposal.pk))
-    return True
+
+    return _without_draft(proposal_id, AGAIN, asked)
+
+
+def _without_draft(proposal_id: UUID, states: Collection[State], decide: Callable[[Proposal], None]) -> str:
+    """Decide about a proposal in one of these states, whose draft goes."""
+    try:
+        with vault_lock().acquire(timeout=PATIENCE), transaction.atomic():
+            proposal = Proposal.objects.select_for_update().get(pk=proposal_id)
+            if proposal.state not in states:
+                return NOT_READY
+            shelf.discard_all_of(proposal)
+            decide(proposal)
+        return DONE
+    except Timeout:
+        return BUSY

@@ -163,16 +163,19 @@ def withdrawn_since(moment: datetime) -> bool:
 
 def _settle(proposal: Proposal, report: Report, left: Mapping[str, int], missing: int) -> str:
     """Show the draft as ready, unless somebody in it no longer agrees: then it is destroyed."""
+    found = figures.figures_of(report.release, report, left, missing)
     with vault_lock(), transaction.atomic():
         now = Proposal.objects.select_for_update().filter(pk=proposal.pk, state=State.BUILDING).first()
         if now is None:
             # Refused while it was built.
             shelf.discard_all_of(proposal)
             return SETTLED
-        if shelf.look(now.draft).superseded or (gone := standing.refused(report.release)):
-            outdate(now, dict(gone) if not shelf.look(now.draft).superseded else {})
+        drafted = shelf.look(now.draft)
+        refused = standing.refused(drafted.release) if drafted.release else {}
+        if drafted.release is None or drafted.superseded or refused:
+            outdate(now, refused)
             return FAILED
-        now.figures = figures.figures_of(report.release, report, left, missing)
+        now.figures = found
         now.manifest = shelf.manifest_of(now.draft)
         now.state, now.reason, now.error, now.step = State.READY, "", "", {}
         now.built_at = timezone.now()

@@ -204,7 +204,7 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         "approvable": proposal.state == State.READY and found.release is not None and not refused and not broken,
         "another": deciding.needs_another(proposal, request.user),
         "handable": approved and found.release is not None and not refused and not broken,
-        "again": proposal.state in (State.FAILED, State.OUTDATED, State.READY),
+        "again": proposal.state in deciding.AGAIN,
         "rejectable": proposal.state in deciding.OPEN,
         "holders": Holder.objects.for_user(request.user)
         .filter(release_name=proposal.release_name)
@@ -271,10 +271,10 @@ def reject(request: Request, release_id: str) -> HttpResponse:
     proposal = _proposal(request, release_id)
     form = RejectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if deciding.reject(proposal.pk, request.user, form.cleaned_data["note"]):
-            messages.success(request, _("Le jeu est refusé, son brouillon est détruit."))
+        if reason := deciding.reject(proposal.pk, request.user, form.cleaned_data["note"]):
+            messages.error(request, in_words(reason))
         else:
-            messages.error(request, in_words(deciding.NOT_READY))
+            messages.success(request, _("Le jeu est refusé, son brouillon est détruit."))
         return redirect("release-detail", release_id=proposal.pk)
     context = {
         "form": form,
@@ -291,8 +291,8 @@ def reject(request: Request, release_id: str) -> HttpResponse:
 def rebuild(request: Request, release_id: str) -> HttpResponse:
     """Have a draft built again, of what is allowed today."""
     proposal = _proposal(request, release_id)
-    if deciding.rebuild(proposal.pk, request.user):
-        messages.success(request, _("La fabrication recommence, avec les accords d’aujourd’hui."))
+    if reason := deciding.rebuild(proposal.pk, request.user):
+        messages.error(request, in_words(reason))
     else:
-        messages.error(request, in_words(deciding.NOT_READY))
+        messages.success(request, _("La fabrication recommence, avec les accords d’aujourd’hui."))
     return redirect("release-detail", release_id=proposal.pk)
