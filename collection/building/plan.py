@@ -17,8 +17,8 @@ from collection.building.admission import Admission, admit, describe, held_when_
 from collection.building.assemble import People
 from collection.building.class_pipeline import NO_GRANT, who_is_enrolled
 from collection.building.pipeline import Context, Task
-from collection.building.sources import FOLDER, limited, read_consents, read_source
-from collection.classes.class_recording import RECORDED_BEFORE_CONSENT
+from collection.building.sources import FOLDER, limited, read_bystanders, read_consents, read_source
+from collection.classes.class_recording import RECORDED_BEFORE_CONSENT, RECORDED_NOBODY_KNOWS_WHEN
 from collection.config import BuildConfig
 from collection.documents import privacy_figures
 from collection.errors import ConfigError, ReleaseError
@@ -179,7 +179,9 @@ def make_plan(
         classes=config.classes,
         names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
         schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
-        forgotten=tombstones.forgotten(inputs.key, intake.source, withdrawals),
+        forgotten=tombstones.forgotten(
+            inputs.key, intake.source, withdrawals, read_bystanders(config.importer, inputs.root)
+        ),
         checkpoints=inputs.checkpoints,
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)
@@ -219,7 +221,8 @@ def make_plan(
         elif intake.licence is None and not held_when_recorded(
             register.get(recording.learner_id), recording, inputs.purposes, config.consent
         ):
-            set_aside[RECORDED_BEFORE_CONSENT] += len(recording.prompts)
+            why = RECORDED_BEFORE_CONSENT if recording.recorded_on else RECORDED_NOBODY_KNOWS_WHEN
+            set_aside[why] += len(recording.prompts)
             continue
         else:
             task = Task(recording, admission.grants[recording.learner_id], annotations)

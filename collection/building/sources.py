@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from collection.building import bystanders
 from collection.errors import ConfigError, IntakeError
 from collection.importers import epadb, l2arctic, speechocean762
 from collection.intake import REGISTER, Intake, read_intake
@@ -59,3 +60,8 @@ def limited(intake: Intake, schools: Collection[str], languages: Collection[str]
     ids = {one.recording_id for one in kept}
     annotations = {which: said for which, said in intake.annotations.items() if which[0] in ids}
     return replace(intake, recordings=tuple(kept), annotations=annotations)
+
+
+def read_bystanders(importer: str, root: Path) -> frozenset[str]:
+    """Read the digests of names that stand in no list of an intake folder; a public corpus has none."""
+    return bystanders.read(root) if importer == FOLDER else frozenset()
