@@ -19,6 +19,7 @@ MENU = (
     ("audit-list", _("Journal"), {Role.STEWARD}),
     ("notice-list", _("Notices"), {Role.STEWARD}),
     ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
+    ("release-list", _("Jeux de données"), {Role.STEWARD}),
 )
 """Name of the page, its title, and who sees it in the menu."""
 

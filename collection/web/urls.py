@@ -19,5 +19,6 @@ urlpatterns = [
     path("", include("collection.web.classes.urls")),
     path("", include("collection.web.consents.urls")),
     path("", include("collection.web.recordings.urls")),
+    path("", include("collection.web.releases.urls")),
     path("", include("collection.web.audit.urls")),
 ]

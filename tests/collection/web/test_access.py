@@ -86,6 +86,21 @@ ALLOWED: dict[str, set[str]] = {
     "notice-copy": {"steward"},
     "notice-publish": {"steward"},
     "withdrawal-list": {"steward"},
+    "release-list": {"steward"},
+    "release-propose": {"steward"},
+    "release-detail": {"steward"},
+    "release-progress": {"steward"},
+    "release-approve": {"steward"},
+    "release-reject": {"steward"},
+    "release-rebuild": {"steward"},
+    "release-download": {"steward"},
+    "release-publish": {"steward"},
+    "holder-list": {"steward"},
+    "holder-archive": {"steward"},
+    "holder-again": {"steward"},
+    "holder-told": {"steward"},
+    "holder-notice": {"steward"},
+    "holder-notice-json": {"steward"},
 }
 """Who may open the address when its object is of our school; nobody else, whatever the method."""
 WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about", "notice-audio"} | {
@@ -108,6 +123,8 @@ def objects(place: Place) -> dict[str, object]:
         "party_id": place.agreeing.consent.parties.first().pk,
         "token": links.token(place.agreeing.consent.parties.first()),
         "notice_id": place.agreeing.consent.notice_id,
+        "release_id": place.release.pk,
+        "holder_id": place.holder.pk,
         "signature_id": place.agreeing.consent.signatures.exclude(scan="").get().pk,
     }
 

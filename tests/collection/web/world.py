@@ -15,6 +15,8 @@ from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, SessionKind, Turn
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
+from collection.web.releases.models import Holder, Kind, Proposal
+from collection.web.releases.models import State as Proposed
 from tests.factories import vowel
 
 PASSWORD = "une phrase assez longue"
@@ -43,6 +45,9 @@ class Place:
     segment: Segment
     upload: Upload
     prompt_list: PromptList
+    release: Proposal
+    """Of this school; its files are nowhere."""
+    holder: Holder
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,10 @@ def place(name: str) -> Place:
             expires_at=timezone.now() + timedelta(days=1),
         ),
         prompt_list=PromptList.objects.create(school=school, title="Salutations", language="en", texts=["Hello."]),
+        release=Proposal.objects.create(name=name, release_name=name, state=Proposed.READY, manifest="a" * 64),
+        holder=Holder.objects.create(
+            release_name=name, organisation="Parlure", target=name, kind=Kind.PUBLICATION, at=timezone.now()
+        ),
     )
 
 
