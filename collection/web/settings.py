@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "collection.web.classes",
     "collection.web.consents",
     "collection.web.recordings",
+    "collection.web.rating",
     "collection.web.audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",

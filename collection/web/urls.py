@@ -20,4 +20,5 @@ urlpatterns = [
     path("", include("collection.web.consents.urls")),
     path("", include("collection.web.recordings.urls")),
     path("", include("collection.web.audit.urls")),
+    path("", include("collection.web.rating.urls")),
 ]
