@@ -86,6 +86,18 @@ ALLOWED: dict[str, set[str]] = {
     "notice-copy": {"steward"},
     "notice-publish": {"steward"},
     "withdrawal-list": {"steward"},
+    "rating-queue": {"evaluator"},
+    "rating-next": {"evaluator"},
+    "rating-rate": {"evaluator"},
+    "rating-audio": {"evaluator"},
+    "rating-undo": {"evaluator"},
+    "rating-flag": {"evaluator"},
+    "round-list": {"steward"},
+    "round-create": {"steward"},
+    "round-detail": {"steward"},
+    "round-evaluators": {"steward"},
+    "round-open": {"steward"},
+    "round-delete": {"steward"},
 }
 """Who may open the address when its object is of our school; nobody else, whatever the method."""
 WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about", "notice-audio"} | {
@@ -108,6 +120,8 @@ def objects(place: Place) -> dict[str, object]:
         "party_id": place.agreeing.consent.parties.first().pk,
         "token": links.token(place.agreeing.consent.parties.first()),
         "notice_id": place.agreeing.consent.notice_id,
+        "round_id": place.segment.rated.get().round_id,
+        "rating_id": place.segment.rated.get().ratings.get().pk,
         "signature_id": place.agreeing.consent.signatures.exclude(scan="").get().pk,
     }
 
