@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "collection.web.consents",
     "collection.web.recordings",
     "collection.web.releases",
+    "collection.web.rating",
     "collection.web.audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",

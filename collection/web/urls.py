@@ -21,4 +21,5 @@ urlpatterns = [
     path("", include("collection.web.recordings.urls")),
     path("", include("collection.web.releases.urls")),
     path("", include("collection.web.audit.urls")),
+    path("", include("collection.web.rating.urls")),
 ]

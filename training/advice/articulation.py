@@ -83,9 +83,7 @@ def _described(ipa: str) -> Sound:
         return replace(_vowel(vowel), nasal=bool(phoneme.nasalated), long=phoneme.elongated)
     if phoneme.schwa:
         return replace(_vowel(VOWELS["ə"]), rhotic=phoneme.schwa.r_coloured)
-    raise PhoneError(
-        f"gruut_ipa has no features for {ipa!r}: add them to _CORRECTED in articulation.py."
-    )
+    raise PhoneError(f"gruut_ipa has no features for {ipa!r}: add them to _CORRECTED in articulation.py.")
 
 
 def _vowel(vowel: gruut_ipa.constants.Vowel) -> Vowel:

@@ -101,6 +101,18 @@ ALLOWED: dict[str, set[str]] = {
     "holder-told": {"steward"},
     "holder-notice": {"steward"},
     "holder-notice-json": {"steward"},
+    "rating-queue": {"evaluator"},
+    "rating-next": {"evaluator"},
+    "rating-rate": {"evaluator"},
+    "rating-audio": {"evaluator"},
+    "rating-undo": {"evaluator"},
+    "rating-flag": {"evaluator"},
+    "round-list": {"steward"},
+    "round-create": {"steward"},
+    "round-detail": {"steward"},
+    "round-evaluators": {"steward"},
+    "round-open": {"steward"},
+    "round-delete": {"steward"},
 }
 """Who may open the address when its object is of our school; nobody else, whatever the method."""
 WITHOUT_SIGN_IN = {"login", "logout", "set-language", "about", "notice-audio"} | {
@@ -125,6 +137,8 @@ def objects(place: Place) -> dict[str, object]:
         "notice_id": place.agreeing.consent.notice_id,
         "release_id": place.release.pk,
         "holder_id": place.holder.pk,
+        "round_id": place.segment.rated.get().round_id,
+        "rating_id": place.segment.rated.get().ratings.get().pk,
         "signature_id": place.agreeing.consent.signatures.exclude(scan="").get().pk,
     }
 
