@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     "collection.web.classes",
     "collection.web.consents",
     "collection.web.recordings",
+    "collection.web.releases",
+    "collection.web.rating",
     "collection.web.audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -139,6 +141,16 @@ UPLOAD_PATIENCE = env.float("UPLOAD_PATIENCE", 60.0)
 CLASS_LISTENER = env.str("CLASS_LISTENER", "collection.hearing.sphinx:listener")
 CLASS_LISTENER_MODEL = env.str("CLASS_LISTENER_MODEL", "") or None
 """What follows the reading list in the recording of a whole class, see ``collection.classes.class_recording``."""
+RELEASE_K = env.int("RELEASE_K", 5)
+"""Learners that must share a combination of demographics in a release; smaller groups are hidden."""
+RELEASE_FOUR_EYES = env.bool("RELEASE_FOUR_EYES", True)
+"""Whether another steward than the one who proposed a release approves it, where there is another."""
+RELEASE_TARGETS = env.list("RELEASE_TARGETS", default=[])
+"""Places that releases may be published to (``hf://datasets/ORG``, ``s3://BUCKET/PREFIX``, ``file:///FOLDER``)."""
+RELEASE_PRIVACY = Path(env.str("RELEASE_PRIVACY", str(PORTAL / "privacy"))).expanduser()
+"""Folder of what disguises were measured to be worth: ``TRANSFORM.json``, written by ``eval.privacy``."""
+RELEASE_WORKERS = env.int("RELEASE_WORKERS", 0)
+"""Processes a build works with beside the worker's own; 0: none."""
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]

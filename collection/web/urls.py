@@ -20,5 +20,7 @@ urlpatterns = [
     path("", include("collection.web.classes.urls")),
     path("", include("collection.web.consents.urls")),
     path("", include("collection.web.recordings.urls")),
+    path("", include("collection.web.releases.urls")),
     path("", include("collection.web.audit.urls")),
+    path("", include("collection.web.rating.urls")),
 ]

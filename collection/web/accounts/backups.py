@@ -36,6 +36,7 @@ from collection.web.consents import erasing
 from collection.web.consents.answers import record_of
 from collection.web.consents.models import Consent, ConsentEvent
 from collection.web.recordings.models import Recording
+from collection.web.releases import keeping
 from collection.withdraw import WithdrawConfig, withdraw
 from collection.withdrawal import tombstones
 
@@ -101,7 +102,9 @@ def restore(source: Path) -> int:
             if (folder / name).is_dir():
                 (folder / name).rename(place)
     call_command("migrate", verbosity=0)
-    return replay(gone)
+    left = replay(gone)
+    keeping.reconcile()
+    return left
 
 
 def withdrawn_here() -> set[str]:

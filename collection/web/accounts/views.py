@@ -24,6 +24,7 @@ FIRST_PAGE = {
     Role.TEACHER: "class-list",
     Role.HEAD: "class-list",
     Role.STEWARD: "class-list",
+    Role.EVALUATOR: "rating-queue",
 }
 
 

@@ -34,6 +34,7 @@ from collection.web.consents.models import Consent, Party, Withdrawal, Withdrawa
 from collection.web.recordings import forgetting, sounds
 from collection.web.recordings.models import Recording, Segment, Upload
 from collection.web.recordings.vault import vault_lock
+from collection.web.releases import keeping
 from collection.withdraw import WithdrawConfig, withdraw
 
 LONGEST_WAIT = timedelta(hours=6)
@@ -95,6 +96,7 @@ def run(withdrawal_id: str, on_step: OnStep | None = None) -> None:
         _destroy_files(found.pk)
         forgetting.end_uploads(learner)
         _in_vault(found, learner, on_step)
+        keeping.forget_outdated()
         _silence(found)
     except Exception as error:
         # Errors of ours hold pseudonyms and paths at most; of others only the kind is safe to show.

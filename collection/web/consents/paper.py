@@ -88,6 +88,11 @@ def receipt_words(party: Party) -> dict[str, Any]:
     }
 
 
+def printed(template: str, context: dict[str, Any]) -> bytes:
+    """Return a page as a PDF."""
+    return bytes(_document(template, context).write_pdf())
+
+
 def qr(content: str) -> str:
     """Return a QR code as an SVG element, error correction M: a folded sheet still reads."""
     code = segno.make(content, error="m", micro=False)

@@ -8,6 +8,7 @@ from django_tasks_db.management.commands.db_worker import Command as Worker
 
 from collection.web.consents import expiring
 from collection.web.recordings.requeue import requeue
+from collection.web.releases import keeping
 
 
 class Command(Worker):
@@ -17,4 +18,6 @@ class Command(Worker):
         """Bring back what killed processes left, see that consents end in time, then work."""
         requeue()
         expiring.keep_going()
+        keeping.reconcile()
+        keeping.requeue()
         super().handle(**options)
