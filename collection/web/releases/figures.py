@@ -89,6 +89,7 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
     groups = Counter(tuple(getattr(one, name) for name in QUASI_IDENTIFIERS) for one in speakers.values())
     return {
         "kept": facts["kept"],
+        "minutes": round(facts["kept"]["seconds"] / 60, 1),
         "splits": {
             name: {key: part[key] for key in ("rows", "speakers", "seconds")} for name, part in facts["splits"].items()
         },
