@@ -114,7 +114,9 @@ REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
 VOICEPRINTS = "voiceprints"
 """Folder of the voiceprints inside an intake folder."""
-_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS)
+NAMES = "names.json"
+"""File name of the digests of names that stand in no list, inside an intake folder."""
+_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS, NAMES)
 CLASS = "*"
 """``learner_id`` of a recording in which a whole class is heard."""
 DEFAULT_SOURCE = "collected"

@@ -19,6 +19,7 @@ MENU = (
     ("audit-list", _("Journal"), {Role.STEWARD}),
     ("notice-list", _("Notices"), {Role.STEWARD}),
     ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
+    ("release-list", _("Jeux de données"), {Role.STEWARD}),
     ("round-list", _("Notation"), {Role.STEWARD}),
     ("rating-queue", _("À noter"), {Role.EVALUATOR}),
 )

@@ -17,6 +17,8 @@ from collection.web.consents.models import Consent, Notice, Party, Signature, re
 from collection.web.rating.models import Level, Round
 from collection.web.rating.rounds import Wanted, choose, create
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
+from collection.web.releases.models import Holder, Kind, Proposal
+from collection.web.releases.models import State as Proposed
 from tests.factories import vowel
 
 PASSWORD = "une phrase assez longue"
@@ -45,6 +47,9 @@ class Place:
     segment: Segment
     upload: Upload
     prompt_list: PromptList
+    release: Proposal
+    """Of this school; its files are nowhere."""
+    holder: Holder
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,10 @@ def place(name: str) -> Place:
             expires_at=timezone.now() + timedelta(days=1),
         ),
         prompt_list=PromptList.objects.create(school=school, title="Salutations", language="en", texts=["Hello."]),
+        release=Proposal.objects.create(name=name, release_name=name, state=Proposed.READY, manifest="a" * 64),
+        holder=Holder.objects.create(
+            release_name=name, organisation="Parlure", target=name, kind=Kind.PUBLICATION, at=timezone.now()
+        ),
     )
 
 
