@@ -73,6 +73,7 @@ def test_words_are_those_the_pipeline_reads():
     assert (morning["phones"], morning["syllables"], morning["stressed"]) == (["M", "AO", "R", "N", "IH", "NG"], 2, 1)
     assert three["text"] == "three"
     assert [ipa(phone, "en-GB") for phone in three["phones"]] == ["θ", "ɹ", "i"]
+    assert [ipa("AH", "en"), ipa("AH", "en", True), ipa("AO", "en", True)] == ["ə, ʌ", "ˈʌ", "ˈɔ"]
     with pytest.raises(PhoneError):
         canon("你好", "en")
 
