@@ -11,6 +11,7 @@ import pytest
 from babel.messages.frontend import CommandLineInterface
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -29,6 +30,14 @@ def english() -> None:
             CommandLineInterface().run(
                 ["pybabel", "--quiet", "compile", f"--input-file={source}", f"--output-file={made}", "--locale=en"]
             )
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Begin every test in French: the language of a request stays with its thread."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
