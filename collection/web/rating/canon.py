@@ -11,7 +11,7 @@ from collection.pronunciation import english
 _IPA_VOWELS = frozenset("aeiouyøœɐɑɒɔəɛɜɪʊʌʏæ")
 _ENGLISH_IPA = {arpabet: ipa for ipa, arpabet in reversed(IPA_TO_ARPABET.items())}
 # Without a stress digit, schwa and the vowel of "cup" are one phone.
-_ENGLISH_IPA["AH"] = "ʌ, ə"
+_ENGLISH_IPA["AH"] = "ə, ʌ"
 
 
 class CanonicalWord(TypedDict):
@@ -37,9 +37,13 @@ def canon(text: str, language: str) -> list[CanonicalWord]:
     return found
 
 
-def ipa(phone: str, language: str) -> str:
-    """Return a phone of the inventory in the international alphabet."""
-    return _ENGLISH_IPA.get(phone, phone) if primary_subtag(language) == "en" else phone
+def ipa(phone: str, language: str, stressed: bool = False) -> str:
+    """Return a phone of the inventory in the international alphabet, behind its mark when it is stressed."""
+    if primary_subtag(language) != "en":
+        return phone
+    if stressed:
+        return f"ˈ{'ʌ' if phone == 'AH' else _ENGLISH_IPA[phone]}"
+    return _ENGLISH_IPA.get(phone, phone)
 
 
 def _is_vowel(phone: str) -> bool:

@@ -108,7 +108,7 @@ def last(user: User, found: Round) -> Rating | None:
 def take_back(user: User, rating: Rating) -> bool:
     """Open the rating that was finished last again, as a draft; tell whether it is open now."""
     with transaction.atomic():
-        locked = Rating.objects.select_for_update().select_related("item__round").get(pk=rating.pk)
+        locked = Rating.objects.select_for_update(of=("self",)).select_related("item__round").get(pk=rating.pk)
         if locked.finished_at is None:
             return True
         if locked != last(user, locked.item.round):

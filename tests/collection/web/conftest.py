@@ -16,7 +16,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from collection.web.accounts.models import User
-from tests.collection.web.browsing import CHROMIUM
+from tests.collection.web.browsing import CHROMIUM, window
 from tests.collection.web.world import World, world
 
 
@@ -88,11 +88,5 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """Open an empty window; whatever the page logs as an error fails the test."""
-    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    yield opened
-    context.close()
-    assert problems == []
+    with window(chromium) as opened:
+        yield opened
