@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collection.agreement import left_out
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Codes, Interval
 from eval.metrics import Floats, Value
@@ -51,7 +52,7 @@ def one_against_the_others(
 ) -> dict[str, Any]:
     """Return the mean correlation of a rater with the others, its interval over speakers, and how many there were."""
     table, owners = ratings(raters, level, score) if len(raters) else (np.empty((0, 0)), np.empty(0, dtype=np.intp))
-    pairs = [(column[both], others[both], owners[both]) for column, others, both in _left_out(table)]
+    pairs = [(column[both], others[both], owners[both]) for column, others, both in left_out(table)]
     compared = [(*pair, metrics.pearson(pair[0], pair[1], unit)) for pair in pairs if len(pair[0])]
     known = [pair for pair in compared if pair[3].value is not None]
     if not known:
@@ -72,19 +73,6 @@ def one_against_the_others(
         "raters": len(known),
         "items": int((np.isfinite(table).sum(1) >= FEWEST_RATERS).sum()),
     }
-
-
-def _left_out(table: Floats) -> list[tuple[Floats, Floats, metrics.Flags]]:
-    """Return for each rater its scores (N,), the mean of the others' (N,), and where both exist."""
-    given = np.isfinite(table)
-    filled = np.where(given, table, 0.0)
-    total, count = filled.sum(1), given.sum(1)
-    found = []
-    for rater in range(table.shape[1]):
-        others = count - given[:, rater]
-        mean = (total - filled[:, rater]) / np.maximum(others, 1)
-        found.append((table[:, rater], mean, given[:, rater] & (others > 0)))
-    return found
 
 
 def _mean_correlation(sums: Floats) -> Floats:

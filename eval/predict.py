@@ -22,8 +22,8 @@ from eval import groups, predictions
 from eval.errors import ScoreError
 from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
 from eval.speakers import why_left_out
+from training.advice.assessment import Assessment, PhoneScore, WordScore
 from training.assess import Assessor
-from training.assessment import Assessment, PhoneScore, WordScore
 
 WINDOW = 256
 """Utterances that are held, sorted by duration and stored together."""
@@ -32,7 +32,7 @@ COLUMNS = (
     *("speaker", "device", "quality", "consent"),
 )
 GOP_KINDS = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
-"""Fields of ``training.assessment.PhoneScore`` that may serve as the GOP."""
+"""Fields of ``training.advice.assessment.PhoneScore`` that may serve as the GOP."""
 AUTO, ACCURACY = "auto", "accuracy"
 JUDGED = (AUTO, ACCURACY, *GOP_KINDS)
 """What may be judged: the accuracy that a scorer predicts, a GOP, or ``auto``: the first where there is a scorer."""

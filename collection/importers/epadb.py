@@ -1,14 +1,18 @@
 """EpaDB (50 adults from Argentina, short read English phrases, every phone judged) as an intake.
 
 J. Vidal, L. Ferrer, L. Brambilla, "EpaDB: A Database for Development of Pronunciation Assessment Systems", Interspeech
-2019; github.com/JazminVidal/EpaDB. Layout, in the folder or in its halves ``train`` and ``test``:
-``<speaker>/waveforms/*.wav``, ``<speaker>/transcriptions/*.lab`` (the prompt), ``<speaker>/annotations_1/*.TextGrid``
-(tiers ``words``, ``annotation``: the phones said, ``score``: 1 to 5) and ``<speaker>/labels/*.csv``, where each line
-names a phone, the one aimed at, the one said and ``+`` or ``-`` for right or wrong, parted by spaces.
+2019. Layout and notation as in github.com/JazminVidal/EpaDB (its readme, ``test/assign_reference.py``, which writes
+the labels, ``train/reference_transcriptions.txt``, and files of both halves), checked on 2026-11-22: in the folder or
+in its halves ``train`` and ``test``, ``<speaker>/waveforms/*.wav``, ``<speaker>/transcriptions/*.lab`` (the prompt),
+``<speaker>/annotations_1/*.TextGrid`` (tiers ``words``, ``annotation``: the phones said, ``score``: 1 to 5, as
+``4/5``) and ``<speaker>/labels/*.csv``, where each line names a phone, the one aimed at, the one said and ``+`` or
+``-`` for right or wrong, parted by spaces; in the train half start and end (s) follow. ``0`` is no phone: said, it was
+left out; aimed at, the reference allows nothing there, so that what was said is an addition and no phone of ours.
 
 Experts judged phones without grading them: right is 2, wrong 0. The phrase's score is doubled to 0-10. ARPAbet's
-extension falls back on the phone it varies (``Th``, aspirated T, is T); a sound that English lacks is unknown. The test
-half keeps its split. Utterances without labels are imported without phone scores.
+extension falls back on the phone it varies (``Th``, aspirated T, is T); what was said is unknown where English lacks
+the sound (``A``, ``EDX``, ``S+T``, ``ERR``) and where a wrong one falls back on the phone aimed at. The test half
+keeps its split. Utterances without labels, or whose TextGrid is not there, are imported without phone scores.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ LICENCE = Licence(
     statement="Free for research purposes (Vidal et al., Interspeech 2019, github.com/JazminVidal/EpaDB).",
 )
 HALVES: tuple[tuple[str, Split | None], ...] = (("train", None), ("test", Split.TEST), ("", None))
-FALLS_BACK = {"Th": "T", "Kh": "K", "Ph": "P", "AX": "AH", "AXR": "ER", "DX": "T"}
+FALLS_BACK = {"Th": "T", "Kh": "K", "Ph": "P", "BH": "B", "AX": "AH", "AXR": "ER", "DX": "T"}
 """The extension of ARPAbet, where it varies a phone of the CMU dictionary; letters in this very case."""
 LEFT_OUT = "0"
 SILENT = frozenset({"", "sp", "sil"})
@@ -52,6 +56,8 @@ class Label:
     target: str
     said: str
     right: bool
+    start: float | None = None
+    end: float | None = None
 
 
 def read(folder: Path) -> Intake:
@@ -84,10 +90,16 @@ def parse_labels(lines: Sequence[str], where: str) -> list[Label]:
     """Return the labels of a file's lines; raise ``IntakeError`` for one that breaks the notation."""
     found = []
     for number, line in enumerate(lines, start=1):
-        parts = line.split()
-        if len(parts) != 4 or parts[3] not in {"+", "-"}:
-            raise IntakeError(f"{where} line {number}: expected: NAME TARGET SAID + (or -), not {line!r}.")
-        found.append(Label(parts[1], parts[2], parts[3] == "+"))
+        _, target, said, mark, *times = parts if len(parts := line.split()) in {4, 6} else [""] * 4
+        try:
+            start, end = map(float, times) if times else (None, None)
+        except ValueError:
+            mark = ""
+        if mark not in {"+", "-"}:
+            raise IntakeError(
+                f"{where} line {number}: expected: NAME TARGET SAID + (or -), then START END or nothing, not {line!r}."
+            )
+        found.append(Label(target, said, mark == "+", start, end))
     return found
 
 
@@ -95,7 +107,8 @@ def phone(symbol: str) -> str | None:
     """Return the phone of the CMU dictionary for a symbol, "" for nothing, ``None`` for a sound that English lacks."""
     if symbol == LEFT_OUT:
         return ""
-    plain = FALLS_BACK.get(symbol, symbol)
+    unstressed = symbol.rstrip("012")
+    plain = FALLS_BACK.get(unstressed, unstressed)
     return plain if plain in ARPABET.symbols else None
 
 
@@ -146,7 +159,9 @@ def _phones(marks: Sequence[Label], said: Sequence[Interval], words: Sequence[In
     word = 0
     for mark, interval in zip(marks, _intervals(marks, said), strict=True):
         canonical = phone(mark.target)
-        if not canonical:
+        if canonical == "":
+            continue
+        if canonical is None:
             raise IntakeError(f"{where}: {mark.target!r} is no phone of English that one could aim at.")
         times: tuple[float | None, float | None] = (None, None)
         if interval is not None:
@@ -155,14 +170,20 @@ def _phones(marks: Sequence[Label], said: Sequence[Interval], words: Sequence[In
         realised = phone(mark.said)
         if realised == "":
             times = (None, None)
-        if mark.right and realised is None:
+        if mark.right:
             realised = canonical
+        elif realised == canonical:
+            realised = None  # an allophone that our phones cannot name
         yield Phone(canonical, word, *times, RIGHT if mark.right else WRONG, realised)
 
 
 def _intervals(marks: Sequence[Label], said: Sequence[Interval]) -> list[Interval | None]:
-    """Return the interval of each label, by a shortest edit of what was said."""
-    found: list[Interval | None] = [None] * len(marks)
+    """Return the interval of each label: its own times, else those of a shortest edit of what was said."""
+    found: list[Interval | None] = [
+        None if mark.start is None or mark.end is None else Interval(mark.start, mark.end, mark.said) for mark in marks
+    ]
+    if None not in found:
+        return found
     for step in Levenshtein.opcodes([mark.said for mark in marks], [one.label for one in said]):
         if step.tag in {"equal", "replace"}:
             for place, at in zip(

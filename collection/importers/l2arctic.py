@@ -1,13 +1,18 @@
 """The L2-ARCTIC corpus (24 adults with six first languages, read English) as an intake.
 
-G. Zhao et al., "L2-ARCTIC: A Non-native English Speech Corpus", Interspeech 2018; psi.engr.tamu.edu/l2-arctic-corpus.
-Layout: ``<speaker>/wav/*.wav``, ``<speaker>/transcript/*.txt`` and, for about 150 utterances a speaker,
+G. Zhao et al., "L2-ARCTIC: A Non-native English Speech Corpus", Interspeech 2018. Layout and notation as in
+psi.engr.tamu.edu/l2-arctic-corpus-docs, and as the scripts read them that prepare its 3,599 annotated utterances for
+published work (those after ``l2arctic_prep.py`` of github.com/cageyoko/CTC-Attention-Mispronunciation), looked up on
+2026-11-22: ``<speaker>/wav/*.wav``, ``<speaker>/transcript/*.txt`` and, for about 150 utterances a speaker,
 ``<speaker>/annotation/*.TextGrid`` with the tiers ``words`` and ``phones``. A phone's label is the phone, or
-``CPL,PPL,type``: correct and perceived phone and the error, ``s`` substitution, ``d`` deletion (PPL is ``sil``),
-``a`` addition (CPL is ``sil``). ``err`` is a sound that nobody could name, ``*`` marks a deviation within a phone.
+``CPL,PPL,type``, correct and perceived phone and the error: ``CPL,PPL,s`` substitution, ``CPL,sil,d`` deletion,
+``sil,PPL,a`` addition. ``err`` is a sound that nobody could name; ``*`` marks a deviation within a phone, so that of
+``R*`` for R nobody can say which phone it was. Slips of the annotators (``ER)``, ``V`` with accents, ``AX``, capitals,
+blanks) are read as those scripts read them.
 
 The corpus marks errors without grading them: a phone is right (2) or wrong (0). Utterances without annotation are
-imported without any. The spontaneous part (``suitcase_corpus``) is not read aloud and not imported.
+imported without any, and so are the two whose TextGrid those scripts call broken. The spontaneous part
+(``suitcase_corpus``) is not read aloud and not imported.
 """
 
 from __future__ import annotations
@@ -43,6 +48,8 @@ YOUNGEST = 22
 """Years; all are adults, and the corpus tells the range of ages only."""
 SPONTANEOUS = "suitcase_corpus"
 SILENT = frozenset({"", "SIL", "SP", "SPN"})
+BROKEN = frozenset({"YDCK_arctic_a0209", "YDCK_arctic_a0272"})
+"""Utterances whose TextGrid is known to be malformed in the corpus itself."""
 UNNAMED = "ERR"
 """Something was said that is no phone of English."""
 
@@ -69,18 +76,23 @@ def read(folder: Path) -> Intake:
         speaker, name = recording.learner_id, recording.path.stem
         marked = folder / speaker / "annotation" / f"{name}.TextGrid"
         if marked.is_file():
-            annotations[recording.recording_id, 0] = _annotation(recording, marked)
+            try:
+                annotations[recording.recording_id, 0] = _annotation(recording, marked)
+            except IntakeError:
+                if recording.recording_id not in BROKEN:
+                    raise
     return Intake(SOURCE, learners, tuple(recordings), annotations, LICENCE)
 
 
 def parse_label(label: str) -> tuple[str, str | None] | None:
-    """Return (canonical phone, phone said) of a label, ``None`` where nothing should have been said.
+    """Return (canonical phone, phone said) of a label, ``None`` where nothing should have been said, or nobody knows.
 
-    What was said is "" for a deletion and ``None`` where nobody could name it. ``AH0`` is AH said as AH.
+    What was said is "" for a deletion and ``None`` where nobody could name it, or it is a deviating form of the phone
+    itself. ``AH0`` is AH said as AH.
     """
     parts = [_phone(part) for part in label.split(",")]
     if len(parts) == 1:
-        return None if parts[0] in SILENT else (parts[0], parts[0])
+        return None if parts[0] in {*SILENT, UNNAMED} else (parts[0], parts[0])
     kind = label.split(",")[-1].strip(" `\n").lower()
     if len(parts) != 3 or kind not in {"s", "d", "a"}:
         raise IntakeError(f"the label {label!r} is neither a phone nor CPL,PPL,type with type s, d or a.")
@@ -89,11 +101,11 @@ def parse_label(label: str) -> tuple[str, str | None] | None:
         return None
     if kind == "d" or said in SILENT:
         return canonical, ""
-    return canonical, said if said in ARPABET.symbols else None
+    return canonical, said if said in ARPABET.symbols and said != canonical else None
 
 
 def _phone(part: str) -> str:
-    plain = part.strip(" `*)_").upper().rstrip("012").rstrip("*")
+    plain = part.strip(" `*)_\n").upper().rstrip("012").rstrip("*")
     return {"AX": "AH", "ERR": UNNAMED}.get(plain, plain)
 
 

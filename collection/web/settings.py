@@ -13,7 +13,6 @@ from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
 
 env = environ.Env()
 BASE = Path(__file__).resolve().parent
@@ -39,6 +38,7 @@ INSTALLED_APPS = [
     "collection.web.consents",
     "collection.web.recordings",
     "collection.web.releases",
+    "collection.web.rating",
     "collection.web.audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -111,16 +111,24 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-if bucket := env.str("S3_BUCKET", ""):
-    STORAGES["default"] = {
+
+
+def bucket_storage(bucket: str, endpoint: str = "") -> dict[str, Any]:
+    """Return how files are kept in a bucket of S3, at Amazon's or at ``endpoint``."""
+    return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": bucket,
-            "endpoint_url": env.str("S3_ENDPOINT", "") or None,
+            "endpoint_url": endpoint or None,
             "default_acl": None,
-            "file_overwrite": False,
+            # Every name is ours and never given twice: a step that is done again after a crash replaces its own file.
+            "file_overwrite": True,
         },
     }
+
+
+if S3_BUCKET := env.str("S3_BUCKET", ""):
+    STORAGES["default"] = bucket_storage(S3_BUCKET, env.str("S3_ENDPOINT", ""))
 MEDIA_ROOT = PORTAL / "media"
 """Never served as such: a view asks consent before it reads from here."""
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -161,6 +169,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "collection.web.accounts.passwords.NoWordsOfTheSchool"},
 ]
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
@@ -178,7 +187,8 @@ OIDC_ISSUER = env.str("OIDC_ISSUER", "")
 """Address of the identity provider (``https://…``); empty: local accounts only."""
 OIDC_ID = env.str("OIDC_ID", "etablissement")
 """Name of the provider in our addresses; give another one when the issuer changes, its ``sub`` are others."""
-OIDC_NAME = env.str("OIDC_NAME", "mon établissement")
+OIDC_NAME = env.str("OIDC_NAME", "")
+"""What the button of the provider says; empty: the school."""
 OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", False)
 """The provider vouches for every address, though it sends no ``email_verified``."""
 if OIDC_ISSUER and not DEMO and not OIDC_ISSUER.startswith("https://"):
@@ -195,7 +205,7 @@ if OIDC_ISSUER:
         "APPS": [
             {
                 "provider_id": OIDC_ID,
-                "name": OIDC_NAME,
+                "name": OIDC_NAME or OIDC_ID,
                 "client_id": env.str("OIDC_CLIENT_ID"),
                 "secret": env.str("OIDC_CLIENT_SECRET"),
                 "settings": {"server_url": OIDC_ISSUER},
@@ -246,8 +256,16 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
 EMAIL_TIMEOUT = 10
 
 LANGUAGE_CODE = "fr"
-LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]
+LANGUAGES = [("fr", "Français"), ("en", "English")]
+"""Each in its own words: who looks for a language reads it."""
+FAMILY_LANGUAGE = env.str("FAMILY_LANGUAGE", "fr")
+"""Language of paper and of messages to families, whoever sends them; pages follow each reader's own choice."""
 LOCALE_PATHS = [BASE / "locale"]
+FORMAT_MODULE_PATH = ["collection.web.formats"]
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = not DEMO
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

@@ -93,6 +93,15 @@ WORDS: dict[str, Promise | str] = {
         "On ne sait pas encore suivre une classe entière dans cette langue : un fichier par élève"
     ),
     "listening_failed": _("L’écoute a échoué de notre côté : rien n’est perdu, elle sera refaite"),
+    # collection.web.rating
+    "rater_not_prompt": _("Un évaluateur signale que ce n’est pas ce texte qui est lu"),
+    "rater_bad_sound": _("Un évaluateur signale que le son est trop mauvais pour juger"),
+    "rater_personal_data": _(
+        "Un évaluateur entend un nom ou une donnée personnelle : écoutez, et écartez si c’est vrai"
+    ),
+    "rating_without_consent": _("Sans accord valable pour ces usages"),
+    "rating_elsewhere": _("Déjà dans un autre tour"),
+    "rating_over": _("Au-delà du nombre demandé"),
     "sound_missing": _("Le son a disparu du serveur : envoyez-le de nouveau"),
     # collection.web.releases
     "segment_of_nobody": _("Gardé, mais d’aucun élève connu ou sans texte"),

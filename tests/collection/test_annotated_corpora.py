@@ -71,8 +71,8 @@ def test_l2arctic_is_not_for_partners(tmp_path: Path) -> None:
     ("label", "marked"),
     [
         ("AH0", ("AH", "AH")), ("sil", None), ("SP", None), ("T,D,s", ("T", "D")), ("t,sil,D", ("T", "")),
-        ("sil,T,a", None), ("R,R*,s", ("R", "R")), ("V,err,s", ("V", None)), ("AX", ("AH", "AH")),
-        ("Z,S,s`", ("Z", "S")),
+        ("sil,T,a", None), ("R,R*,s", ("R", None)), ("V,err,s", ("V", None)), ("AX", ("AH", "AH")),
+        ("Z,S,s`", ("Z", "S")), ("T,D*,s", ("T", "D")), ("err", None), ("ER)", ("ER", "ER")), ("V``", ("V", "V")),
     ],
 )  # fmt: skip
 def test_l2arctic_labels(label: str, marked: tuple[str, str | None] | None) -> None:
@@ -122,7 +122,7 @@ def test_epadb_gives_phones_judged_right_or_wrong(tmp_path: Path) -> None:
     assert said.words == (Word("two", 0.1, 0.4), Word("cats", 0.5, 0.9))
     # T for the aspirated one is wrong, a Spanish A is no phone of English, the last S has no interval of its own.
     assert said.phones == (
-        Phone("T", 0, 0.1, 0.2, 0.0, "T"),
+        Phone("T", 0, 0.1, 0.2, 0.0, None),
         Phone("UW", 0, 0.2, 0.4, 2.0, "UW"),
         Phone("K", 1, 0.5, 0.6, 2.0, "K"),
         Phone("AE", 1, 0.6, 0.8, 0.0, None),
@@ -133,6 +133,30 @@ def test_epadb_gives_phones_judged_right_or_wrong(tmp_path: Path) -> None:
     assert (intake.recordings[0].split, intake.recordings[0].prompts) == (Split.TEST, ("TWO CATS",))
     assert intake.learners["s1"].first_language == "es"
     assert intake.licence is not None and intake.licence.purposes == (Purpose.RESEARCH, Purpose.EVALUATION)
+
+
+def test_epadb_labels_of_the_train_half_carry_their_times(tmp_path: Path) -> None:
+    # What ``reference_transcriptions.txt`` calls "Kh AA R/0 Z": the R may be missing, and here an S was added for it.
+    labels = (
+        "s1_1_0 Th Th + 0.1 0.22\ns1_1_1 UW UW + 0.22 0.4\ns1_1_2 0 0 + 0.4 0.4\ns1_1_3 0 S - 0.4 0.5\n"
+        "s1_1_4 BH B - 0.5 0.6\ns1_1_5 AH0 S+T - 0.6 0.8\n"
+    )
+    said = epadb.read(epa(tmp_path, labels=labels, half="train")).annotations["s1_1", 0]
+    assert said.phones == (
+        Phone("T", 0, 0.1, 0.22, 2.0, "T"),
+        Phone("UW", 0, 0.22, 0.4, 2.0, "UW"),
+        Phone("B", 1, 0.5, 0.6, 0.0, None),
+        Phone("AH", 1, 0.6, 0.8, 0.0, None),
+    )
+
+
+def test_l2arctic_goes_on_without_the_two_annotations_that_are_broken(tmp_path: Path) -> None:
+    corpus = arctic(tmp_path, speaker="YDCK")
+    for kind, suffix in (("wav", "wav"), ("transcript", "txt"), ("annotation", "TextGrid")):
+        (corpus / "YDCK" / kind / f"arctic_a0001.{suffix}").rename(corpus / "YDCK" / kind / f"arctic_a0209.{suffix}")
+    assert list(l2arctic.read(corpus).annotations) == [("YDCK_arctic_a0209", 0)]
+    (corpus / "YDCK" / "annotation" / "arctic_a0209.TextGrid").write_text("broken")
+    assert l2arctic.read(corpus).annotations == {}
 
 
 def test_epadb_halves_and_utterances_without_labels(tmp_path: Path) -> None:
@@ -149,6 +173,8 @@ def test_epadb_halves_and_utterances_without_labels(tmp_path: Path) -> None:
     [
         ({"labels": "s1_1_0 T T"}, r"labels/s1_1.csv line 1: expected"),
         ({"labels": "s1_1_0 T T ?"}, r"labels/s1_1.csv line 1: expected"),
+        ({"labels": "s1_1_0 T T + 0.1"}, r"labels/s1_1.csv line 1: expected"),
+        ({"labels": "s1_1_0 T T + 0.1 x"}, r"labels/s1_1.csv line 1: expected"),
         ({"labels": "s1_1_0 QX T +"}, "'QX' is no phone of English"),
         ({"score": "good"}, "the score 'good' is not between 1 and 5"),
         ({"score": "6/5"}, "the score '6/5'"),

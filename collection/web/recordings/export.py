@@ -23,6 +23,7 @@ from collection.web.accounts.models import User
 from collection.web.audit import journal
 from collection.web.classes.models import Learner, SchoolClass
 from collection.web.consents.answers import pipeline_id, record_of, with_answers
+from collection.web.rating.exporting import annotations
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
@@ -35,13 +36,17 @@ SOURCE = "portal"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many segments are in the vault now, of how many learners; files written and removed, sounds that are gone."""
+    """How many segments are in the vault now, of how many learners; files written and removed, sounds that are gone.
+
+    ``rated`` segments carry what experts gave them.
+    """
 
     segments: int
     learners: int
     written: int
     removed: int
     missing: int
+    rated: int = 0
 
 
 def export() -> Exported:
@@ -68,13 +73,14 @@ def export() -> Exported:
         heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
         people = {own: _learner(own, learner) for own, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
-        _write(folder, Intake(SOURCE, people, tuple(recordings), {}), records)
+        rated = annotations(UUID(recording.recording_id) for recording in recordings)
+        _write(folder, Intake(SOURCE, people, tuple(recordings), rated), records)
         _write_bystanders(folder, {one.recording.session.school_class_id for one in segments}, set(heard.values()))
         removed = _remove_others(folder, {recording.path.name for recording in recordings})
     if written or removed:
         with transaction.atomic():
             journal.record("export", "export.write", segments=len(recordings), written=written, removed=removed)
-    return Exported(len(recordings), len(people), written, removed, missing)
+    return Exported(len(recordings), len(people), written, removed, missing, len(rated))
 
 
 def forget(segments: Iterable[Segment]) -> int:
