@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -62,7 +63,9 @@ def left_out(proposal: Proposal) -> Counter[str]:
     nobodys = kept.filter(learner__isnull=True) | kept.filter(text="")
     counts[OF_NOBODY] = nobodys.distinct().count()
     theirs = kept.filter(learner__isnull=False).exclude(text="").select_related("recording__session__school_class")
-    learners = {one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())}
+    learners: dict[UUID | None, Learner] = {
+        one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())
+    }
     answers: dict[tuple[object, object], str | None] = {}
     for segment in theirs:
         which = (segment.recording.session_id, segment.learner_id)
@@ -89,6 +92,7 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
     groups = Counter(tuple(getattr(one, name) for name in QUASI_IDENTIFIERS) for one in speakers.values())
     return {
         "kept": facts["kept"],
+        "minutes": round(facts["kept"]["seconds"] / 60, 1),
         "splits": {
             name: {key: part[key] for key in ("rows", "speakers", "seconds")} for name, part in facts["splits"].items()
         },

@@ -128,7 +128,7 @@ class HandoverForm(DsfrBaseForm):  # type: ignore[misc]
         label=gettext_lazy("Organisme"),
         help_text=gettext_lazy("Seulement qui est nommé dans la notice de toutes les familles de ce jeu."),
     )
-    purpose = forms.ChoiceField(label=gettext_lazy("Usage"))
+    purpose = forms.ChoiceField(label=gettext_lazy("Pour quel usage"))
     note = forms.CharField(label=gettext_lazy("Pour quoi faire, en une phrase"), max_length=300, widget=forms.TextInput)
     accept = forms.BooleanField(
         label=gettext_lazy("L’organisme s’engage à respecter ces obligations."),
@@ -141,6 +141,8 @@ class HandoverForm(DsfrBaseForm):  # type: ignore[misc]
         self.fields["purpose"].choices = [
             one for one in PURPOSES if one[0] in purposes and one[0] != Purpose.SHARING.value
         ]
+        if "target" in self.fields:
+            self.fields["target"].choices = [(one, one) for one in settings.RELEASE_TARGETS]
         self.set_autofocus_on_first_error()
 
 
@@ -154,7 +156,3 @@ class PublishForm(HandoverForm):
         ),
     )
     field_order = ["target", "organisation", "purpose", "note", "accept"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["target"].choices = [(one, one) for one in settings.RELEASE_TARGETS]

@@ -21,6 +21,7 @@ from collection.voice import Transform
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
+from collection.web.classes.forms import LANGUAGES
 from collection.web.releases import deciding, figures, shelf, standing
 from collection.web.releases.forms import DISGUISES, ProposeForm, RejectForm
 from collection.web.releases.making import build_draft
@@ -189,6 +190,7 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         "badge": badge,
         "disguise": dict(DISGUISES).get(proposal.transform, proposal.transform),
         "schools": list(proposal.schools.all()),
+        "language": dict(LANGUAGES).get(proposal.language, proposal.language),
         "pending": proposal.state in (State.WAITING, State.BUILDING),
         "figures": proposal.figures if known else None,
         "cells": figures.cells(proposal.figures) if known else [],
