@@ -91,16 +91,18 @@ def people(teachers: int, browsers: int) -> list[Person]:
     from django.db import transaction
 
     from collection.consent import today
+    from collection.web.accounts.management.commands.demo import answered
     from collection.web.accounts.models import Role, School, User
     from collection.web.classes.models import Learner, ReadingSession, SchoolClass, Turn
-    from collection.web.consents.models import Notice
-    from tests.collection.web.world import consented, notice
+    from collection.web.consents import notices
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", "--noinput", verbosity=0)
     found, day = [], today()
     with transaction.atomic():
-        Notice.objects.filter(pk=notice().pk).update(audio="")
+        notices.publish(notices.draft("School", "dpo@school.example", ["Parlure"])[0])
+        notice = notices.current()
+        assert notice is not None
         for number in range(teachers):
             if number % 3 == 0:
                 school = School.objects.create(name=f"School {number}", region="lyon")
@@ -113,7 +115,7 @@ def people(teachers: int, browsers: int) -> list[Person]:
                 for place in range(25)
             ]
             for learner in learners:
-                consented(learner, on=day - timedelta(days=1))
+                answered(learner, notice, True)
             session = ReadingSession.objects.create(school_class=own, title="Load", held_on=day)
             for position in range(5):
                 Turn.objects.create(session=session, position=position, text="The cat sat on the mat.")
@@ -251,7 +253,7 @@ def heard(teachers: int) -> int:
     """Wait until every recording is heard; return how many are."""
     from collection.web.recordings.models import Recording, State
 
-    for _ in range(1800):
+    for _ in range(900):
         done = Recording.objects.filter(state=State.DONE).count()
         if done >= teachers:
             return done
@@ -279,7 +281,7 @@ def main() -> int:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         running = stack.enter_context(portal(port, folder))
-        for one in everybody[: 2 * given.teachers]:  # every process has loaded what pages need
+        for one in everybody[:8]:  # every process has loaded what pages need
             for page in PAGES:
                 ours = {"school_class": one.school_class, "session": one.session}
                 httpx.get(
