@@ -249,6 +249,11 @@ def test_a_publication_asks_the_families_and_not_the_vault(client, steward, rele
     client.post(to("holder-again", holder))
     holder.refresh_from_db()
     assert holder.state == Delivery.WAITING
+    # Not a byte was sent: when somebody leaves there is nobody to tell.
+    leaves(learners[0])
+    carried_out()
+    assert shelf.look(release.path).gone == 1
+    assert handing.owed() == []
 
 
 def test_who_withdraws_while_it_is_sent_comes_first(client, steward, release, outside, settings, learners, monkeypatch):
