@@ -66,6 +66,7 @@ def left_out(proposal: Proposal) -> Counter[str]:
     learners = {one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())}
     answers: dict[tuple[object, object], str | None] = {}
     for segment in theirs:
+        assert segment.learner_id is not None  # noqa: S101 - asked for
         which = (segment.recording.session_id, segment.learner_id)
         if which not in answers:
             answers[which] = refusal(segment.recording.session, learners[segment.learner_id])

@@ -26,9 +26,6 @@ def looked_at(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         assert violations(page) == []
         assert not too_wide(page)
-        import time
-
-        page.screenshot(path=f"/tmp/h/releases/shots/{int(time.time() * 10)}-{width}.png", full_page=True)  # TEMP
 
 
 def chosen_by_keyboard(page: Page, *names: str) -> None:
