@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -63,7 +64,9 @@ def left_out(proposal: Proposal) -> Counter[str]:
     nobodys = kept.filter(learner__isnull=True) | kept.filter(text="")
     counts[OF_NOBODY] = nobodys.distinct().count()
     theirs = kept.filter(learner__isnull=False).exclude(text="").select_related("recording__session__school_class")
-    learners = {one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())}
+    learners: dict[UUID | None, Learner] = {
+        one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())
+    }
     answers: dict[tuple[object, object], str | None] = {}
     for segment in theirs:
         assert segment.learner_id is not None  # noqa: S101 - asked for

@@ -535,7 +535,7 @@ class TestExport:
         assert (done.segments, done.rated) == (1, 0)
         assert read_intake(settings.VAULT).annotations == {}
 
-    def test_figures_in_a_text_are_rated_as_words(self, ours, everyone, three, settings):
+    def test_figures_in_a_text_are_rated_as_they_are_written(self, ours, everyone, three, settings):
         segment = read_aloud(ours, ours.agreeing)
         Segment.objects.filter(pk=segment.pk).update(text="I have 3 cats.")
         found = rating_round(everyone.steward, three[:1], levels=["word"])
@@ -543,7 +543,7 @@ class TestExport:
         queue.save(three[0], rating, full(rating), finish=True)
         assert export().rated == 1
         (said,) = read_intake(settings.VAULT).annotations.values()
-        assert [word.text for word in said.words] == ["i", "have", "three", "cats"]
+        assert [word.text for word in said.words] == ["i", "have", "3", "cats"]
 
     def test_the_journal_holds_no_name_and_no_comment(self, ours, everyone, three, signed_in):
         read_aloud(ours, ours.agreeing)

@@ -68,14 +68,30 @@ def reversed_copy(items):
 
 
 def test_words_are_those_the_pipeline_reads():
-    (good, morning, three) = canon("Good morning, 3!", "en")
+    (good, morning, three, dogs) = canon("Good morning, 3 dogs!", "en")
     assert good == {"text": "good", "phones": ["G", "UH", "D"], "syllables": 1, "stressed": 1}
     assert (morning["phones"], morning["syllables"], morning["stressed"]) == (["M", "AO", "R", "N", "IH", "NG"], 2, 1)
-    assert three["text"] == "three"
+    assert (three["text"], dogs["text"]) == ("3", "dogs")
     assert [ipa(phone, "en-GB") for phone in three["phones"]] == ["θ", "ɹ", "i"]
     assert [ipa("AH", "en"), ipa("AH", "en", True), ipa("AO", "en", True)] == ["ə, ʌ", "ˈʌ", "ˈɔ"]
     with pytest.raises(PhoneError):
         canon("你好", "en")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("en", "It’s twenty-one — or 21%.", ["it's", "twenty", "one", "or", "21%"]),
+        ("fr", "J’ai « 12 ans » aujourd’hui !", ["j'ai", "12", "ans", "aujourd'hui"]),
+    ],
+)
+def test_what_is_read_otherwise_than_written_stays_as_written(language, text, words):
+    assert [word["text"] for word in canon(text, language)] == words
+
+
+def test_a_number_in_pieces_is_not_rated():
+    with pytest.raises(PhoneError, match="as words"):
+        canon("1\u00a0000 cats", "en")
 
 
 @pytest.mark.parametrize(
