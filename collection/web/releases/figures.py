@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from markdown_it import MarkdownIt
@@ -133,6 +134,11 @@ def cells(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]
     ]
 
 
+def ends(figures: Mapping[str, Any]) -> list[str]:
+    """Return the first and the last day on which consents end, as people write them; empty when none ends."""
+    return [date_format(date.fromisoformat(day)) for day in figures["ends"]]
+
+
 def warnings(proposal: Proposal) -> list[str]:
     """Return what a steward should know before deciding, most serious first."""
     found, said = proposal.figures, []
@@ -152,7 +158,7 @@ def warnings(proposal: Proposal) -> list[str]:
     if proposal.transform != Transform.NONE and not found["measured"]:
         said.append(_("Ce que vaut ce déguisement n’a pas été mesuré."))
     if found["ends"] and date.fromisoformat(found["ends"][0]) - today() < SOON:
-        said.append(_("Le premier accord se termine le %(day)s.") % {"day": found["ends"][0]})
+        said.append(_("Le premier accord se termine le %(day)s.") % {"day": ends(found)[0]})
     empty = [split.value for split in Split if split.value not in found["splits"]]
     if empty:
         said.append(

@@ -27,9 +27,12 @@ DISGUISES = [
     (Transform.NONE.value, gettext_lazy("T1 — voix telles qu’elles sont, remises sous contrat")),
     (
         Transform.MCADAMS.value,
-        gettext_lazy("T2 — voix déguisées, légèrement (McAdams) : cache peu, change peu la prononciation"),
+        gettext_lazy("T2 — voix déguisées par McAdams : le timbre change, la prononciation en souffre"),
     ),
-    (Transform.WORLD.value, gettext_lazy("T2 — voix déguisées, refaites (WORLD) : cache davantage, abîme davantage")),
+    (
+        Transform.WORLD.value,
+        gettext_lazy("T2 — voix déguisées par WORLD : hauteur et timbre changent, la prononciation en souffre moins"),
+    ),
 ]
 DUTIES = {
     "re-identification": gettext_lazy(
