@@ -21,7 +21,7 @@ from collection.schema import Phone, Scores, Split, WordScores
 from eval import groups, predictions
 from eval.errors import ScoreError
 from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
-from eval.speakers import why_left_out
+from eval.voices.speakers import why_left_out
 from training.assess import Assessor
 from training.assessment import Assessment, PhoneScore, WordScore
 

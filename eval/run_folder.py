@@ -21,7 +21,7 @@ from eval.predict import Selection
 from eval.predictions import Predictions
 
 METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.3.0"
+METRICS_VERSION = "1.4.0"
 
 
 class Asked(Protocol):
@@ -56,6 +56,8 @@ def metrics(
         "model": model,
         "data": {
             "name": release.name,
+            "source": release.manifest.get("source"),
+            "tier": release.manifest.get("tier"),
             "schema_version": str(release.manifest["schema_version"]),
             "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
         },

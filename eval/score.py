@@ -20,12 +20,13 @@ from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import Split
 from collection.withdrawal import withdrawn
-from eval import predictions, run_folder, strangers
+from eval import predictions, run_folder
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
 from eval.headline import show
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
 from eval.summarise import SummaryOptions, summarise
+from eval.voices import strangers
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
@@ -43,6 +44,8 @@ class ScoreConfig:
     """Folder of a release."""
     out: str
     """Folder to write; a finished one for the same model, release and settings is left as it is."""
+    name: str | None = None
+    """What the model is called in figures and reports; by default as the run that gave it."""
     split: str = str(Split.TEST)
     """Part of the release that is evaluated."""
     calibration: str = str(Split.VALIDATION)
@@ -50,7 +53,7 @@ class ScoreConfig:
     gop: str = AUTO
     """What is judged: accuracy (as a scorer predicts it), gop_sf, rival_ratio, gop_lp or gop_lpr; auto is accuracy for
     a model with a scorer, else gop_sf."""
-    groups: list[str] = field(default_factory=lambda: ["age_band", "gender", "first_language", "level", "snr_band"])
+    groups: list[str] = field(default_factory=lambda: list(predictions.SLICES))
     """Columns by which figures are shown: age_band, gender, first_language, level, region, device, snr_band."""
     fewest_speakers: int = 5
     """Groups of fewer speakers are hidden."""
@@ -107,14 +110,15 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     parts.mkdir(parents=True, exist_ok=True)
     if config.voices:
         separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
-    looks = run_folder.look(release, config.split, model_name(model), manifest.fingerprint(_weights(model)), inputs, on)
+    name = config.name or model_name(model)
+    looks = run_folder.look(release, config.split, name, manifest.fingerprint(_weights(model)), inputs, on)
     with progress() as bar:
         task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
         table, verdicts = predict(
             assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
         )
     described = {
-        "name": model_name(model),
+        "name": name,
         "language": str(assessor.model.config.language),
         "inventory": list(assessor.inventory),
         "encoder": origin.encoder,

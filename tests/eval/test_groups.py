@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from fairlearn.metrics import MetricFrame, false_positive_rate
+from sklearn.metrics import mean_squared_error
 
 from eval.bootstrap import BootstrapConfig
 from eval.figures import AS_PREDICTED, Calibration
@@ -88,3 +90,32 @@ def test_signed_errors_by_age_are_told_once():
 )
 def test_bands_of_noise(snr, band):
     assert snr_band(snr) == band
+
+
+def test_figures_by_group_and_the_gap_are_those_of_fairlearn():
+    rng = np.random.default_rng(11)
+    part = learners(
+        {"f": 9, "m": 7, "x": 6}, {group: [float(one) for one in rng.uniform(0, 2, 3).round(2)] for group in "fmx"}
+    )
+    gender = dict(zip(part.utterances["utterance_id"].to_pylist(), part.utterances["gender"].to_pylist(), strict=True))
+    human, judged = (part.phones[name].to_numpy() for name in ("accuracy", "gop"))
+    frame = MetricFrame(
+        metrics={"frr": lambda bad, score: false_positive_rate(bad, score < 1.0)},
+        y_true=human < 0.5,
+        y_pred=judged,
+        sensitive_features=[gender[one] for one in part.phones["utterance_id"].to_pylist()],
+    )
+    errors = MetricFrame(
+        metrics={"bias": lambda truth, score: float(np.mean(score - truth)), "mse": mean_squared_error},
+        y_true=human,
+        y_pred=judged,
+        sensitive_features=[gender[one] for one in part.phones["utterance_id"].to_pylist()],
+    )
+    found = rows(part)
+    for group in "fmx":
+        assert found[group]["frr"] == pytest.approx(frame.by_group["frr"][group])
+        assert found[group]["mse"] == pytest.approx(errors.by_group["mse"][group])
+        assert found[group]["bias"] == pytest.approx(errors.by_group["bias"][group])
+    rejections, bias = gaps(list(found.values()), [])
+    assert rejections["gap"] == pytest.approx(frame.difference()["frr"])
+    assert bias["gap"] == pytest.approx(errors.difference()["bias"])
