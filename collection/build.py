@@ -40,7 +40,7 @@ from collection.building.plan import (
 )
 from collection.config import BuildConfig
 from collection.consent import asked_on
-from collection.errors import ReleaseError
+from collection.errors import NothingKeptError, ReleaseError, WithdrawnMeanwhileError
 from collection.pseudonyms import ledger
 from collection.pseudonyms.columns import Fate, declaration
 from collection.pseudonyms.naming import ledger_id
@@ -105,7 +105,9 @@ def _build(
     if not entries:
         work_folder.close_folder(inputs.work)
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(tally.dropped.items()))
-        raise ReleaseError(f"nothing could be kept, so no release is written. Readings dropped: {reasons or 'none'}.")
+        raise NothingKeptError(
+            f"nothing could be kept, so no release is written. Readings dropped: {reasons or 'none'}.", tally.dropped
+        )
     present = sorted({entry.speaker_id for entry in entries})
     what = identity(config, inputs, plan)
     facts = {
@@ -134,7 +136,9 @@ def _check_nobody_left(inputs: Inputs, plan: Plan) -> None:
     """Raise ``ReleaseError`` when somebody has withdrawn since the plan was made; the work, theirs too, is removed."""
     if tombstones.read_verified(inputs.tombstones, inputs.key).head != plan.withdrawals:
         work_folder.close_folder(inputs.work)
-        raise ReleaseError("a learner withdrew while the release was being built: run the same command again.")
+        raise WithdrawnMeanwhileError(
+            "a learner withdrew while the release was being built: run the same command again."
+        )
 
 
 def _carry_out(config: BuildConfig, plan: Plan, on_progress: OnProgress | None) -> dict[Path, str]:

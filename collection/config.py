@@ -51,6 +51,10 @@ class BuildConfig:
     """What the release is for; a learner enters when every one of these purposes is granted."""
     on: str | None = None
     """ISO date on which consents are judged, when it is later than today; a past one counts as today."""
+    schools: list[str] = field(default_factory=list)
+    """Schools whose learners enter, as the roster names them; empty is everybody. No document names them."""
+    languages: list[str] = field(default_factory=list)
+    """Languages (as recordings name them) that enter; empty is all."""
     usage: str = USAGE
     """Identifier of the usage policy that rows carry."""
     publisher: Publisher = field(default_factory=Publisher)

@@ -108,7 +108,10 @@ def _consenting(
         voiceprints.erase(folder, key, learner.learner_id)
         raise
     if not any(held_when_recorded(record, recording, (purpose,), config.consent) for purpose in Purpose):
-        raise VoiceprintError(f"{name} is not enrolled: there was no consent yet on the day. Record about 10 s again.")
+        raise VoiceprintError(
+            f"{name} is not enrolled: there was no consent yet on the day it was recorded, or that day is not known. "
+            "Give recorded_on, or record about 10 s again."
+        )
     return record
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -27,6 +28,18 @@ class VoiceprintError(ParlureError):
 
 class ReleaseError(ParlureError):
     """A release is incomplete, of another schema, or would break a promise."""
+
+
+class NothingKeptError(ReleaseError):
+    """A build kept no reading; ``dropped`` counts the readings by the reason for which they were left out."""
+
+    def __init__(self, message: str, dropped: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.dropped = dict(dropped)
+
+
+class WithdrawnMeanwhileError(ReleaseError):
+    """Somebody withdrew while a release was being built: the same command again makes one without them."""
 
 
 class AudioError(ParlureError):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from collection import manifest
+from collection import manifest, phones
 from collection.errors import IntakeError
 from collection.schema import Phone, Rating, Scores, Split, Word
 from collection.sound import paths
@@ -114,7 +114,9 @@ REGISTER = "consents.jsonl"
 """File name of the consent register inside an intake folder."""
 VOICEPRINTS = "voiceprints"
 """Folder of the voiceprints inside an intake folder."""
-_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS)
+NAMES = "names.json"
+"""File name of the digests of names that stand in no list, inside an intake folder."""
+_OURS = (*_FILES.values(), REGISTER, VOICEPRINTS, NAMES)
 CLASS = "*"
 """``learner_id`` of a recording in which a whole class is heard."""
 DEFAULT_SOURCE = "collected"
@@ -267,17 +269,12 @@ def _check_rating(rating: Annotation, recordings: dict[str, Recording], where: s
         last = len(recording.prompts) - 1
         raise IntakeError(f"{where}: prompt_index {rating.prompt_index} is not among the prompts, 0 to {last}.")
     said, read = " ".join(word.text for word in rating.words), recording.prompts[rating.prompt_index]
-    if _letters(said) != _letters(read):
+    if not phones.same_words(said, read, recording.language):
         raise IntakeError(
             f"{where}: the words are not those of prompt {rating.prompt_index}; rate every word of it, in its order."
         )
     if any(not 0 <= phone.word_index < len(rating.words) for phone in rating.phones):
         raise IntakeError(f"{where}: a phone's word_index is not among its {len(rating.words)} words.")
-
-
-def _letters(text: str) -> str:
-    """Return the letters and digits of a text, without case: words may be written with or without punctuation."""
-    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _source(folder: Path) -> str:

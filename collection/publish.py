@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from omegaconf import MISSING
@@ -38,6 +39,8 @@ from collection.withdrawal import tombstones, withdrawn
 
 OnFile = Callable[[int, int], None]
 """Hears how many files are done, and how many there are."""
+Answers = Callable[[Release, Key, date], Mapping[str, str]]
+"""Says of each speaker of a release (pseudonyms) whether its purposes are granted on a day, or the reason of the no."""
 
 
 @dataclass
@@ -69,8 +72,10 @@ class Report:
     skipped: tuple[str, ...]
 
 
-def publish(config: PublishConfig, on_file: OnFile | None = None) -> Report:
+def publish(config: PublishConfig, on_file: OnFile | None = None, answers: Answers | None = None) -> Report:
     """Send a release, going on where an interrupted publication stopped.
+
+    Whoever keeps answers that are fresher than an intake's register gives them as ``answers`` in its place.
 
     Raises a ``ParlureError`` before anything is sent when somebody's consent no longer holds, when the release is
     superseded, changed or of another key, and when the target holds anything else.
@@ -88,7 +93,7 @@ def publish(config: PublishConfig, on_file: OnFile | None = None) -> Report:
     head = tombstones.read_verified(ledger, key).head
 
     def ask() -> None:
-        if refused := ask_again(release, key, ledger, config.intake, consent.today()):
+        if refused := ask_again(release, key, ledger, config.intake, consent.today(), answers):
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
             raise ReleaseError(
                 f"release {release.name} is not published: consent does not cover {sum(refused.values())} of its "
@@ -149,11 +154,13 @@ def _check_release(release: Release, key: Key) -> None:
         )
 
 
-def ask_again(release: Release, key: Key, ledger: Path, intake: str | None, on: date) -> Counter[str]:
-    """Return how many speakers of a release may not be shared on a day, by reason.
+def ask_again(
+    release: Release, key: Key, ledger: Path, intake: str | None, on: date, answers: Answers | None = None
+) -> Counter[str]:
+    """Return how many speakers of a release may not be used for its purposes on a day, by reason.
 
-    The rows are asked, and for learners the register and the ledger of withdrawals as they are now; a public corpus
-    has its licence instead.
+    The rows are asked, and for learners the register and the ledger of withdrawals as they are now, or ``answers``; a
+    public corpus has its licence instead.
     """
     purposes = [Purpose(purpose) for purpose in release.manifest["purposes"]]
     rows = [row for split in release.files for row in release.rows(split, ["speaker_id", "consent"])]
@@ -165,17 +172,16 @@ def ask_again(release: Release, key: Key, ledger: Path, intake: str | None, on: 
     }
     if all(grant.record is None for grant in speakers.values()):
         return Counter(lapsed.values())
-    answers = _register_answers(release, key, ledger, intake, purposes, on)
+    asked = answers or partial(_register_answers, ledger=ledger, intake=intake)
+    said = asked(release, key, on)
     return Counter(
         reason
         for speaker in speakers
-        if (reason := lapsed.get(speaker) or answers.get(speaker, Reason.NO_RECORD.value)) != Reason.GRANTED
+        if (reason := lapsed.get(speaker) or said.get(speaker, Reason.NO_RECORD.value)) != Reason.GRANTED
     )
 
 
-def _register_answers(
-    release: Release, key: Key, ledger: Path, intake: str | None, purposes: list[Purpose], on: date
-) -> dict[str, str]:
+def _register_answers(release: Release, key: Key, on: date, ledger: Path, intake: str | None) -> dict[str, str]:
     """Return what the register says now, by the speaker's pseudonym in the release."""
     if intake is None:
         raise ConfigError(f"release {release.name} holds learners: give intake=FOLDER, so that they are asked again.")
@@ -187,6 +193,7 @@ def _register_answers(
             "the intake it was built from."
         )
     names = naming(key, release.name, found.source)
+    purposes = [Purpose(purpose) for purpose in release.manifest["purposes"]]
     policy = ConsentPolicy(**release.manifest["config"]["consent"])
     admission = admit(found, read_consents(FOLDER, root), purposes, on, policy, names)
     answers = {names.speaker(learner_id): Reason.GRANTED.value for learner_id in admission.grants}

@@ -83,12 +83,15 @@ class WordScores:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """What one rater gave one utterance; ``phones`` holds accuracies 0-2, empty when the rater gave none."""
+    """What one rater gave one utterance; ``phones`` holds accuracies 0-2, ``None`` for what could not be judged.
+
+    ``words`` and ``phones`` are empty when the rater gave none.
+    """
 
     rater: str
     scores: Scores
     words: tuple[WordScores, ...] = ()
-    phones: tuple[float, ...] = ()
+    phones: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

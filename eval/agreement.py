@@ -5,7 +5,8 @@ pooled over all things as the model's is, is averaged over the raters. A model i
 made together, which is steadier than the mean of all but one: it may rise above this ceiling without hearing better.
 
 Beside it stand two figures that also count a rater's being stricter than the others: intraclass correlation and
-weighted kappa. All follow from sums of each speaker, so their intervals are drawn as those of a model are.
+weighted kappa. All follow from sums of each speaker, so their intervals are drawn as those of a model are; the plain
+figures of ``collection.agreement``, which the portal shows while experts still rate, have none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collection.agreement import left_out
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Codes, Interval, Statistic
 from eval.metrics import Floats, Value
@@ -77,7 +79,7 @@ def one_against_the_others(
 ) -> dict[str, Any]:
     """Return the mean correlation of a rater with the others, its interval over speakers, and how many there were."""
     table, owners = _ratings_or_none(raters, level, score)
-    pairs = [(column[both], others[both], owners[both]) for column, others, both in _left_out(table)]
+    pairs = [(column[both], others[both], owners[both]) for column, others, both in left_out(table)]
     compared = [(*pair, metrics.pearson(pair[0], pair[1], unit)) for pair in pairs if len(pair[0])]
     known = [pair for pair in compared if pair[3].value is not None]
     if not known:
@@ -157,19 +159,6 @@ def _ratings_or_none(raters: pa.Table, level: str, score: str) -> tuple[Floats, 
 def _shared(table: Floats) -> int:
     """Count the things that two raters scored."""
     return int((np.isfinite(table).sum(1) >= FEWEST_RATERS).sum())
-
-
-def _left_out(table: Floats) -> list[tuple[Floats, Floats, metrics.Flags]]:
-    """Return for each rater its scores (N,), the mean of the others' (N,), and where both exist."""
-    given = np.isfinite(table)
-    filled = np.where(given, table, 0.0)
-    total, count = filled.sum(1), given.sum(1)
-    found = []
-    for rater in range(table.shape[1]):
-        others = count - given[:, rater]
-        mean = (total - filled[:, rater]) / np.maximum(others, 1)
-        found.append((table[:, rater], mean, given[:, rater] & (others > 0)))
-    return found
 
 
 def _mean_correlation(sums: Floats) -> Floats:

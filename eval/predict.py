@@ -22,8 +22,8 @@ from eval import groups, predictions
 from eval.errors import ScoreError
 from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
 from eval.voices.speakers import why_left_out
+from training.advice.assessment import Assessment, PhoneScore, WordScore
 from training.assess import Assessor
-from training.assessment import Assessment, PhoneScore, WordScore
 
 WINDOW = 256
 """Utterances that are held, sorted by duration and stored together."""
@@ -32,7 +32,7 @@ COLUMNS = (
     *("speaker", "device", "quality", "consent"),
 )
 GOP_KINDS = ("gop_sf", "rival_ratio", "gop_lp", "gop_lpr")
-"""Fields of ``training.assessment.PhoneScore`` that may serve as the GOP."""
+"""Fields of ``training.advice.assessment.PhoneScore`` that may serve as the GOP."""
 AUTO, ACCURACY = "auto", "accuracy"
 JUDGED = (AUTO, ACCURACY, *GOP_KINDS)
 """What may be judged: the accuracy that a scorer predicts, a GOP, or ``auto``: the first where there is a scorer."""
@@ -87,8 +87,8 @@ def predict(
     parts: Path,
     on_progress: Callable[[int], None],
     window: int = WINDOW,
-) -> tuple[Predictions, dict[str, int]]:
-    """Return the predictions of all selections, and how often the model could not score an utterance, by verdict.
+) -> Predictions:
+    """Return the predictions of all selections.
 
     ``parts`` is a folder of finished windows that belongs to this very model, release and selection.
     """
@@ -100,9 +100,7 @@ def predict(
                 _store(_score(assessor, rows, selection.split, gop_kind, batch_seconds), folder)
             done.append(predictions.read(folder))
             on_progress(len(rows))
-    joined = predictions.join(done)
-    verdicts = Counter(joined.utterances.column("verdict").to_pylist())
-    return joined, {name: count for name, count in sorted(verdicts.items()) if name != "ok"}
+    return predictions.join(done)
 
 
 def batches(rows: Sequence[dict[str, Any]], seconds: float) -> Iterator[list[dict[str, Any]]]:

@@ -8,6 +8,7 @@ read: what they lack is null.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -23,6 +24,8 @@ from collection.schema import Phone, Scores, Seconds, WordScores
 from eval.errors import ReportError
 from eval.metrics import Floats, heard_per_slot
 
+TABLES_VERSION = "1"
+"""Counted up when what a model is asked changes; tables of the same version are not made again for new figures."""
 PHONES_FILE = "predictions.parquet"
 UTTERANCES_FILE = "utterances.parquet"
 WORDS_FILE = "words.parquet"
@@ -167,6 +170,12 @@ class Predictions:
         tables = (table.filter(inside) for table in (self.phones, self.utterances, self.words, self.raters))
         phones, utterances, words, raters = tables
         return Predictions(phones, utterances, self.gop_kind, words, raters)
+
+
+def verdicts(found: Predictions) -> dict[str, int]:
+    """Count the utterances that were not scored, by the reason."""
+    told = Counter(found.utterances.column("verdict").to_pylist())
+    return {name: count for name, count in sorted(told.items()) if name != "ok"}
 
 
 def spoken_phones(phones: Iterable[Phone]) -> tuple[str, ...]:

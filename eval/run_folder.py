@@ -94,10 +94,13 @@ def write(out: Path, found: Predictions, result: dict[str, Any]) -> None:
     manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def finish(out: Path, inputs: str, of: str, config: Mapping[str, Any]) -> None:
-    """Write the marker: what the run belongs to (``inputs``, and ``used`` utterances), and what every file holds."""
+def finish(out: Path, inputs: str, of: str, config: Mapping[str, Any], heard: str | None = None) -> None:
+    """Write the marker: what the run belongs to (``inputs``, and ``used`` utterances), and what every file holds.
+
+    ``heard`` names what the tables are of: a run with it needs no hearing for other figures.
+    """
     checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
-    facts = {"kind": "scores", "inputs": inputs, "used": of, "config": config, "files": checksums}
+    facts = {"kind": "scores", "inputs": inputs, "used": of, "heard": heard, "config": config, "files": checksums}
     manifest.write(out, facts)
 
 

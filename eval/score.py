@@ -3,7 +3,8 @@
     python -m eval.score model=runs/my-model data=releases/class-2026 out=runs/my-model-scores
 
 Writes ``predictions.parquet`` (a row a phone), ``words.parquet``, ``utterances.parquet``, ``raters.parquet`` (what each
-human gave), ``metrics.json`` and, last, ``manifest.json``.
+human gave), ``metrics.json`` and, last, ``manifest.json``. Asked again for other groups or intervals, or by a newer
+version, it makes the figures anew from the tables: nothing is heard twice.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
 from eval.headline import show
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
+from eval.predictions import verdicts
 from eval.summarise import SummaryOptions, summarise
 from eval.voices import strangers
 from training import lineage
@@ -98,31 +100,38 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
-    used = run_folder.used(selections)
+    used, heard = run_folder.used(selections), hearing(config, model, release, kind, selections)
     finished = manifest.read(out)
-    if finished is not None and finished.get("inputs") != inputs:
+    again = finished is not None and finished.get("heard") == heard
+    if finished is not None and finished.get("inputs") != inputs and not again:
         raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
-    if finished is not None and finished.get("used") == used:
+    if finished is not None and (finished.get("inputs"), finished.get("used")) == (inputs, used):
         return run_folder.stored(out)
-    # Consent may have ended since an earlier run: what it stored of those utterances goes first.
-    _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
-    parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
-    parts.mkdir(parents=True, exist_ok=True)
-    if config.voices:
+    if finished is not None and again and finished["config"].get("voices") == config.voices:
+        separate["by_voice"] = run_folder.stored(out)["protocol"]["speakers"].get("by_voice")
+    elif config.voices:
         separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
     name = config.name or model_name(model)
     looks = run_folder.look(release, config.split, name, manifest.fingerprint(_weights(model)), inputs, on)
-    with progress() as bar:
-        task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
-        table, verdicts = predict(
-            assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
-        )
+    if again:
+        table = predictions.read(out)
+    else:
+        # Consent may have ended since an earlier run: what it stored of those utterances goes first.
+        _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
+        parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
+        parts.mkdir(parents=True, exist_ok=True)
+        with progress() as bar:
+            task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
+            table = predict(
+                assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
+            )
     described = {
         "name": name,
         "language": str(assessor.model.config.language),
         "inventory": list(assessor.inventory),
         "encoder": origin.encoder,
         "code_version": origin.code_version,
+        "threshold": assessor.model.threshold,
         "learned_from": [
             {
                 "name": one.name,
@@ -133,11 +142,12 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             for one in origin.releases
         ],
     }
-    facts = run_folder.metrics(described, release, config, kind, on, selections, verdicts, separate, looks)
+    facts = run_folder.metrics(described, release, config, kind, on, selections, verdicts(table), separate, looks)
     result = {**facts, **summarise(table, options)}
+    run_folder.remove(out)
     run_folder.write(out, table, result)
-    shutil.rmtree(out / PARTS)
-    run_folder.finish(out, inputs, used, asdict(config))
+    shutil.rmtree(out / PARTS, ignore_errors=True)
+    run_folder.finish(out, inputs, used, asdict(config), heard)
     return result
 
 
@@ -202,6 +212,13 @@ def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
         key: value for key, value in asdict(config).items() if key not in {"model", "data", "out", "device", "on"}
     }
     return manifest.fingerprint([settings, _weights(model), manifest.file_sha256(release.path / manifest.NAME)])
+
+
+def hearing(config: ScoreConfig, model: Path, release: Release, kind: str, selections: list[Selection]) -> str:
+    """Return what the tables of a run are of, whatever figures are made of them."""
+    heard = [(selection.split, selection.utterances) for selection in selections]
+    sha256 = manifest.file_sha256(release.path / manifest.NAME)
+    return manifest.fingerprint([predictions.TABLES_VERSION, _weights(model), sha256, kind, heard])
 
 
 def _weights(model: Path) -> dict[str, str]:

@@ -27,8 +27,8 @@ from training.assess import AssessConfig
 from training.config import TrainConfig
 from training.ensemble import EnsembleConfig
 from training.export import ExportConfig
+from training.learning.pretrain_config import PretrainConfig
 from training.lineage import LineageConfig
-from training.pretrain_config import PretrainConfig
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMAS = {

@@ -35,7 +35,7 @@ from tests.intakes import ON, Class, consent, make_class
 from tests.training.models import extractor, phone_model, tiny_wave
 from training.assess import Assessor
 from training.config import ModelConfig, OptimConfig, SelectConfig, TrainConfig
-from training.dataset import read_split
+from training.learning.dataset import read_split
 from training.lineage import LineageConfig, WithdrawnWarning, lineage
 from training.train import train
 

@@ -22,16 +22,17 @@ from collection.cli import console, existing, run_verb
 from collection.manifest import atomic_write
 from collection.phones import Lexicon, PhoneError, normalise
 from collection.schema import SAMPLE_RATE
-from training import align, diagnosis, gop
-from training.assessment import Assessment, PhoneScore, Verdict, WordScore
-from training.checkpoints import open_model
+from training.advice import diagnosis
+from training.advice.assessment import Assessment, PhoneScore, Verdict, WordScore
+from training.advice.judgement import Judgement, judgements
+from training.advice.reading_task import Task, scored
+from training.advice.sound_check import AssessSettings, judge_reading, judge_sound
+from training.alignment import align, gop
+from training.alignment.readings import choose_reading
 from training.errors import AlignmentError, AssessmentError, Misfit
-from training.judgement import Judgement, judgements
-from training.posteriors import Heard, PosteriorModel
-from training.prosody import measure
-from training.reading_task import Task, scored
-from training.readings import choose_reading
-from training.sound_check import AssessSettings, judge_reading, judge_sound
+from training.network.checkpoints import open_model
+from training.network.posteriors import Heard, PosteriorModel
+from training.prosodic.prosody import measure
 
 SCORE_LIMIT = 1e6
 """Scores end here on both sides; only a model with a single phone, which has no rival, ever gets there."""
@@ -59,7 +60,7 @@ class Assessor:
     def from_pretrained(
         cls, folder_or_name: str | Path, device: str | None = None, settings: AssessSettings | None = None
     ) -> Assessor:
-        """Load a checkpoint or an exported model; see ``training.checkpoints.open_model``."""
+        """Load a checkpoint or an exported model; see ``training.network.checkpoints.open_model``."""
         return cls(open_model(folder_or_name, device), settings)
 
     def assess(self, waveform: np.ndarray, text: str) -> Assessment:
@@ -230,8 +231,8 @@ def work(config: AssessConfig) -> None:
     """Assess one file and print the feedback; raise ``AssessmentError`` with advice where it cannot be scored."""
     from collection import textgrid
     from collection.audio import decode
-    from training.azure import to_azure
-    from training.feedback import ADVICE, render, render_prosody
+    from training.advice.azure import to_azure
+    from training.advice.feedback import ADVICE, render, render_prosody
 
     if (config.text is None) == (config.text_file is None):
         raise AssessmentError("Give what was to be read: either text=… or text_file=….")

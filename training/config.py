@@ -33,7 +33,7 @@ class Targets(StrEnum):
     dropped = "dropped"
     """Nothing: the phone leaves the target."""
     wildcard = "wildcard"
-    """Any phone: every one of them fits there (``training.ctc``)."""
+    """Any phone: every one of them fits there (``training.alignment.ctc``)."""
 
 
 class Precision(StrEnum):

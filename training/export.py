@@ -25,8 +25,8 @@ from collection.withdrawal import withdrawn
 from collection.withdrawal.past_releases import LINEAGE
 from training import lineage
 from training.errors import ModelError
-from training.features import FILTERS, Features
-from training.onnx_model import CONFIG, FORMAT, SCORER, is_exported
+from training.network.features import FILTERS, Features
+from training.network.onnx_model import CONFIG, FORMAT, SCORER, is_exported
 
 SUFFIXES = (".json", ".safetensors")
 """Files of a checkpoint that make it what it is."""
@@ -112,9 +112,9 @@ def _claim(out: Path, config: ExportConfig) -> None:
 
 def _write(source: Path, out: Path, config: ExportConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the graphs; return what loading needs to know, and a report of each graph."""
-    from training import graphs, quantise
-    from training.encoder import WaveEncoder
-    from training.model import PhoneModel
+    from training.exporting import graphs, quantise
+    from training.network.encoder import WaveEncoder
+    from training.network.model import PhoneModel
 
     try:
         model = PhoneModel.from_pretrained(source, dtype=torch.float32).train(False)

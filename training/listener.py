@@ -12,7 +12,7 @@ from collection.errors import ConfigError
 from collection.hearing.listening import Listener, Posteriors, Samples
 from collection.segment import Interval, cut
 from training.assess import Assessor
-from training.posteriors import PosteriorModel
+from training.network.posteriors import PosteriorModel
 
 LEAST_MARGIN = -0.4
 """From it on, one reading in 440 is of another prompt (four simulated class hours of development speakers, 20 dB)."""

@@ -20,17 +20,18 @@ from typing import Any
 from collection import cli, manifest
 from collection.release import Release, read_release
 from collection.schema import SCHEMA_VERSION
-from training import lineage, loop, run_folder
-from training.augment import changes_sound
-from training.dataset import Examples, SplitData, joined, read_split, shortest_share
-from training.distil import Distillation, PairCollator, Paired, Teacher
-from training.encoder import Frontend, SpeechEncoder, WaveEncoder, load_config, load_extractor_config
+from training import lineage
 from training.errors import EncoderError, ModelError
+from training.learning import loop, run_folder
+from training.learning.augment import changes_sound
+from training.learning.dataset import Examples, SplitData, joined, read_split, shortest_share
+from training.learning.distil import Distillation, PairCollator, Paired, Teacher
+from training.learning.pretrain_config import Method, PretrainConfig, StudentConfig
+from training.learning.run_folder import MODEL
+from training.learning.self_supervised import Anneal, Drawn, MaskCollator, SelfSupervised
+from training.learning.states import store_states
 from training.lineage import CACHE, CHECKPOINTS, Ancestor
-from training.pretrain_config import Method, PretrainConfig, StudentConfig
-from training.run_folder import MODEL
-from training.self_supervised import Anneal, Drawn, MaskCollator, SelfSupervised
-from training.states import store_states
+from training.network.encoder import Frontend, SpeechEncoder, WaveEncoder, load_config, load_extractor_config
 
 
 def pretrain(config: PretrainConfig) -> Path:
@@ -137,7 +138,7 @@ def _trainer(
 ) -> Any:
     from transformers import PrinterCallback
 
-    from training.trainer import MarkWhole, PhoneTrainer, Tell
+    from training.learning.trainer import MarkWhole, PhoneTrainer, Tell
 
     # The Trainer reads the loss of a validation batch only where the batch holds its "labels".
     arguments = loop.arguments(config, checkpoints, metric="loss", labels="lengths")

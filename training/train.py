@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from collection import cli
-from training import ctc_stage, joint_stage, score_stage
 from training.config import Stage, TrainConfig
+from training.learning import ctc_stage, joint_stage, score_stage
 
 STAGES = {Stage.ctc: ctc_stage.train, Stage.score: score_stage.train, Stage.joint: joint_stage.train}
 

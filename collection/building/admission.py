@@ -68,9 +68,9 @@ def admit(
 def held_when_recorded(
     record: ConsentRecord | None, recording: Recording, purposes: Sequence[Purpose], policy: ConsentPolicy
 ) -> bool:
-    """Tell whether consent was already given on the day of a recording: a later yes does not reach back to it."""
+    """Tell whether consent was given on the day of a recording, which must be known: no later yes reaches back."""
     day = recording.recorded_on
-    return day is None or all(decide(record, purpose, day, policy).keep for purpose in purposes)
+    return day is not None and all(decide(record, purpose, day, policy).keep for purpose in purposes)
 
 
 def birth_dates_disagree(record: ConsentRecord, learner: Learner | None) -> bool:

@@ -17,8 +17,8 @@ from collection.building.admission import Admission, admit, describe, held_when_
 from collection.building.assemble import People
 from collection.building.class_pipeline import NO_GRANT, who_is_enrolled
 from collection.building.pipeline import Context, Task
-from collection.building.sources import FOLDER, read_consents, read_source
-from collection.classes.class_recording import RECORDED_BEFORE_CONSENT
+from collection.building.sources import FOLDER, limited, read_bystanders, read_consents, read_source
+from collection.classes.class_recording import RECORDED_BEFORE_CONSENT, RECORDED_NOBODY_KNOWS_WHEN
 from collection.config import BuildConfig
 from collection.documents import privacy_figures
 from collection.errors import ConfigError, ReleaseError
@@ -44,6 +44,8 @@ _ELSEWHERE = (
     "on",
     "purposes",
     "privacy",
+    "schools",
+    "languages",
     "split_ledger",
     "workers",
     "runner",
@@ -63,6 +65,8 @@ class Inputs:
     names: Path
     tombstones: Path
     intake: Intake
+    elsewhere: tuple[Recording, ...]
+    """Recordings of other schools or languages than were asked for: nobody works on them."""
     naming: Naming
     purposes: tuple[Purpose, ...]
     privacy: dict[str, Any] | None
@@ -121,7 +125,9 @@ def gather(config: BuildConfig) -> Inputs:
     for path, what in ((key_path, "key"), (ledger, "split ledger")):
         failed = f"The {what} {path} is not used, whoever gets the data would get it too"
         check_outside_data(path, failed, (root, out, unfinished))
-    intake = read_source(config.importer, root)
+    whole = read_source(config.importer, root)
+    intake = limited(whole, config.schools, config.languages)
+    entering = {recording.recording_id for recording in intake.recordings}
     if config.redaction.enabled:
         check_installed({recording.language for recording in intake.recordings}, config.redaction)
     return Inputs(
@@ -133,6 +139,7 @@ def gather(config: BuildConfig) -> Inputs:
         names=release_names.beside(key_path),
         tombstones=tombstones.beside(key_path),
         intake=intake,
+        elsewhere=tuple(one for one in whole.recordings if one.recording_id not in entering),
         naming=naming(key, config.name, intake.source),
         purposes=purposes,
         privacy=privacy_figures.read(Path(config.privacy), config.voice) if config.privacy else None,
@@ -172,7 +179,9 @@ def make_plan(
         classes=config.classes,
         names=tuple(sorted({learner.name for learner in intake.learners.values() if learner.name})),
         schools=tuple(sorted({learner.school for learner in intake.learners.values() if learner.school})),
-        forgotten=tombstones.forgotten(inputs.key, intake.source, withdrawals),
+        forgotten=tombstones.forgotten(
+            inputs.key, intake.source, withdrawals, read_bystanders(config.importer, inputs.root)
+        ),
         checkpoints=inputs.checkpoints,
     )
     said: dict[str, dict[int, Annotation]] = defaultdict(dict)
@@ -191,7 +200,7 @@ def make_plan(
             on_progress("checking input", number, len(chosen))
     known_ids = {recording.recording_id for recording in chosen}
     others = [recording for recording in intake.recordings if recording.recording_id not in known_ids]
-    shared = same_sound.shared(chosen, digests, others, config.audio)
+    shared = same_sound.shared(chosen, digests, (*others, *inputs.elsewhere), config.audio)
     jobs: list[work.Job] = []
     identities: list[str] = []
     set_aside: Counter[str] = Counter()
@@ -212,7 +221,8 @@ def make_plan(
         elif intake.licence is None and not held_when_recorded(
             register.get(recording.learner_id), recording, inputs.purposes, config.consent
         ):
-            set_aside[RECORDED_BEFORE_CONSENT] += len(recording.prompts)
+            why = RECORDED_BEFORE_CONSENT if recording.recorded_on else RECORDED_NOBODY_KNOWS_WHEN
+            set_aside[why] += len(recording.prompts)
             continue
         else:
             task = Task(recording, admission.grants[recording.learner_id], annotations)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from collection.building import bystanders
 from collection.errors import ConfigError, IntakeError
 from collection.importers import epadb, l2arctic, speechocean762
 from collection.intake import REGISTER, Intake, read_intake
@@ -37,3 +39,29 @@ def read_source(importer: str, root: Path) -> Intake:
 def read_consents(importer: str, root: Path) -> dict[str, ConsentRecord]:
     """Read the register of an intake folder; a public corpus has a licence instead."""
     return read_register(root / REGISTER) if importer == FOLDER else {}
+
+
+def limited(intake: Intake, schools: Collection[str], languages: Collection[str]) -> Intake:
+    """Return an intake with the recordings of these schools and languages only; empty means all of them.
+
+    Everybody stays on the roster, so that their names are still taken out of what others read. In the recording of a
+    class, readers of other schools are nobody.
+    """
+
+    def here(learner_id: str | None) -> bool:
+        learner = intake.learners.get(learner_id or "")
+        return not schools or (learner is not None and learner.school in schools)
+
+    kept = []
+    for one in intake.recordings:
+        readers = tuple(reader if here(reader) else None for reader in one.readers)
+        if (here(one.learner_id) or any(readers)) and (not languages or one.language in languages):
+            kept.append(replace(one, readers=readers))
+    ids = {one.recording_id for one in kept}
+    annotations = {which: said for which, said in intake.annotations.items() if which[0] in ids}
+    return replace(intake, recordings=tuple(kept), annotations=annotations)
+
+
+def read_bystanders(importer: str, root: Path) -> frozenset[str]:
+    """Read the digests of names that stand in no list of an intake folder; a public corpus has none."""
+    return bystanders.read(root) if importer == FOLDER else frozenset()

@@ -30,6 +30,7 @@ PROMPT_UNSURE = "prompt_unsure"
 NO_VOICEPRINT = "no_voiceprint"
 NO_ENROLLED_VOICE = "no_enrolled_voice"
 RECORDED_BEFORE_CONSENT = "recorded_before_consent"
+RECORDED_NOBODY_KNOWS_WHEN = "recorded_nobody_knows_when"
 TO_REVIEW = (PROMPT_UNSURE, *(reason.value for reason in Nobody))
 """Reasons that a person may settle by listening."""
 

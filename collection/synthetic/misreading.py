@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
 from collection.pronunciation.english import VOWELS
+from collection.ratings import consensus
 from collection.schema import Phone, Rating, Scores, Word, WordScores
 
 _COMMON = {"TH": "S", "DH": "Z", "IH": "IY", "AE": "EH", "UH": "UW", "Z": "S"}
@@ -74,30 +74,13 @@ def score(
 ) -> tuple[tuple[Word, ...], tuple[Phone, ...], Scores, tuple[Rating, ...]]:
     """Return words, phones, utterance scores and the raters' own scores of one reading.
 
-    A phone's accuracy is the mean of the raters (0-2), every other score their median (0-10).
+    Labels are made of ratings as ``collection.ratings`` does.
     """
     ratings = tuple(_rate(len(texts), said, level, rater, rng) for rater in raters)
-    phones = tuple(
-        Phone(
-            each.canonical.rstrip("012"),
-            each.word_index,
-            accuracy=round(float(np.mean([rating.phones[position] for rating in ratings])), 2),
-            realised=each.realised.rstrip("012"),
-        )
-        for position, each in enumerate(said)
-    )
-    words = tuple(
-        Word(
-            text,
-            accuracy=_middle([rating.words[index].accuracy for rating in ratings]),
-            stress=_middle([rating.words[index].stress for rating in ratings]),
-            total=_middle([rating.words[index].total for rating in ratings]),
-        )
-        for index, text in enumerate(texts)
-    )
-    fields = ("accuracy", "fluency", "completeness", "prosody", "total")
-    scores = Scores(**{name: _middle([getattr(rating.scores, name) for rating in ratings]) for name in fields})
-    return words, phones, scores, ratings
+    phones = [
+        Phone(each.canonical.rstrip("012"), each.word_index, realised=each.realised.rstrip("012")) for each in said
+    ]
+    return (*consensus([Word(text) for text in texts], phones, ratings), ratings)
 
 
 def _rate(count: int, said: Sequence[SaidPhone], level: str, rater: str, rng: np.random.Generator) -> Rating:
@@ -125,7 +108,3 @@ def _chances(said: SaidPhone) -> tuple[float, float, float]:
     if not said.wrong:
         return _TRUE
     return _SUBSTITUTED if said.realised else _DELETED
-
-
-def _middle(values: Sequence[float | None]) -> float:
-    return float(median(value for value in values if value is not None))

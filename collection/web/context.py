@@ -19,6 +19,9 @@ MENU = (
     ("audit-list", _("Journal"), {Role.STEWARD}),
     ("notice-list", _("Notices"), {Role.STEWARD}),
     ("withdrawal-list", _("Accords repris"), {Role.STEWARD}),
+    ("release-list", _("Jeux de données"), {Role.STEWARD}),
+    ("round-list", _("Notation"), {Role.STEWARD}),
+    ("rating-queue", _("À noter"), {Role.EVALUATOR}),
 )
 """Name of the page, its title, and who sees it in the menu."""
 

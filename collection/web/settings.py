@@ -13,7 +13,6 @@ from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
 
 env = environ.Env()
 BASE = Path(__file__).resolve().parent
@@ -38,6 +37,8 @@ INSTALLED_APPS = [
     "collection.web.classes",
     "collection.web.consents",
     "collection.web.recordings",
+    "collection.web.releases",
+    "collection.web.rating",
     "collection.web.audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -88,7 +89,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dsfr.context_processors.site_config",
                 "collection.web.context.portal",
             ],
             "libraries": {"portal_words": "collection.web.words"},
@@ -111,16 +111,24 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-if bucket := env.str("S3_BUCKET", ""):
-    STORAGES["default"] = {
+
+
+def bucket_storage(bucket: str, endpoint: str = "") -> dict[str, Any]:
+    """Return how files are kept in a bucket of S3, at Amazon's or at ``endpoint``."""
+    return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": bucket,
-            "endpoint_url": env.str("S3_ENDPOINT", "") or None,
+            "endpoint_url": endpoint or None,
             "default_acl": None,
-            "file_overwrite": False,
+            # Every name is ours and never given twice: a step that is done again after a crash replaces its own file.
+            "file_overwrite": True,
         },
     }
+
+
+if S3_BUCKET := env.str("S3_BUCKET", ""):
+    STORAGES["default"] = bucket_storage(S3_BUCKET, env.str("S3_ENDPOINT", ""))
 MEDIA_ROOT = PORTAL / "media"
 """Never served as such: a view asks consent before it reads from here."""
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -133,6 +141,16 @@ UPLOAD_PATIENCE = env.float("UPLOAD_PATIENCE", 60.0)
 CLASS_LISTENER = env.str("CLASS_LISTENER", "collection.hearing.sphinx:listener")
 CLASS_LISTENER_MODEL = env.str("CLASS_LISTENER_MODEL", "") or None
 """What follows the reading list in the recording of a whole class, see ``collection.classes.class_recording``."""
+RELEASE_K = env.int("RELEASE_K", 5)
+"""Learners that must share a combination of demographics in a release; smaller groups are hidden."""
+RELEASE_FOUR_EYES = env.bool("RELEASE_FOUR_EYES", True)
+"""Whether another steward than the one who proposed a release approves it, where there is another."""
+RELEASE_TARGETS = env.list("RELEASE_TARGETS", default=[])
+"""Places that releases may be published to (``hf://datasets/ORG``, ``s3://BUCKET/PREFIX``, ``file:///FOLDER``)."""
+RELEASE_PRIVACY = Path(env.str("RELEASE_PRIVACY", str(PORTAL / "privacy"))).expanduser()
+"""Folder of what disguises were measured to be worth: ``TRANSFORM.json``, written by ``eval.privacy``."""
+RELEASE_WORKERS = env.int("RELEASE_WORKERS", 0)
+"""Processes a build works with beside the worker's own; 0: none."""
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]
@@ -168,7 +186,8 @@ OIDC_ISSUER = env.str("OIDC_ISSUER", "")
 """Address of the identity provider (``https://…``); empty: local accounts only."""
 OIDC_ID = env.str("OIDC_ID", "etablissement")
 """Name of the provider in our addresses; give another one when the issuer changes, its ``sub`` are others."""
-OIDC_NAME = env.str("OIDC_NAME", "mon établissement")
+OIDC_NAME = env.str("OIDC_NAME", "")
+"""What the button of the provider says; empty: the school."""
 OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", False)
 """The provider vouches for every address, though it sends no ``email_verified``."""
 if OIDC_ISSUER and not DEMO and not OIDC_ISSUER.startswith("https://"):
@@ -185,7 +204,7 @@ if OIDC_ISSUER:
         "APPS": [
             {
                 "provider_id": OIDC_ID,
-                "name": OIDC_NAME,
+                "name": OIDC_NAME or OIDC_ID,
                 "client_id": env.str("OIDC_CLIENT_ID"),
                 "secret": env.str("OIDC_CLIENT_SECRET"),
                 "settings": {"server_url": OIDC_ISSUER},
@@ -236,8 +255,16 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ne-pas-repondre@localhost")
 EMAIL_TIMEOUT = 10
 
 LANGUAGE_CODE = "fr"
-LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]
+LANGUAGES = [("fr", "Français"), ("en", "English")]
+"""Each in its own words: who looks for a language reads it."""
+FAMILY_LANGUAGE = env.str("FAMILY_LANGUAGE", "fr")
+"""Language of paper and of messages to families, whoever sends them; pages follow each reader's own choice."""
 LOCALE_PATHS = [BASE / "locale"]
+FORMAT_MODULE_PATH = ["collection.web.formats"]
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = not DEMO
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

@@ -93,7 +93,42 @@ WORDS: dict[str, Promise | str] = {
         "On ne sait pas encore suivre une classe entière dans cette langue : un fichier par élève"
     ),
     "listening_failed": _("L’écoute a échoué de notre côté : rien n’est perdu, elle sera refaite"),
+    # collection.web.rating
+    "rater_not_prompt": _("Un évaluateur signale que ce n’est pas ce texte qui est lu"),
+    "rater_bad_sound": _("Un évaluateur signale que le son est trop mauvais pour juger"),
+    "rater_personal_data": _(
+        "Un évaluateur entend un nom ou une donnée personnelle : écoutez, et écartez si c’est vrai"
+    ),
+    "rating_without_consent": _("Sans accord valable pour ces usages"),
+    "rating_elsewhere": _("Déjà dans un autre tour"),
+    "rating_over": _("Au-delà du nombre demandé"),
     "sound_missing": _("Le son a disparu du serveur : envoyez-le de nouveau"),
+    # collection.web.releases
+    "segment_of_nobody": _("Gardé, mais d’aucun élève connu ou sans texte"),
+    "waits_for_teacher": _("À vérifier par l’enseignant"),
+    "dropped_by_teacher": _("Écarté par l’enseignant"),
+    "same_sound_under_two_learners": _("Le même son est donné à deux élèves"),
+    "consent_came_during_build": _("L’accord est arrivé pendant la fabrication"),
+    "nothing_kept": _("Aucune lecture ne peut entrer dans ce jeu : voyez les raisons"),
+    "build_failed": _("La fabrication a échoué de notre côté"),
+    "disk_full": _("Il n’y a plus de place sur le disque du serveur"),
+    "consent_ended": _("Des accords ne tiennent plus depuis la fabrication"),
+    "waits_for_withdrawal": _("Un accord vient d’être repris : la fabrication continue après la destruction"),
+    "draft_missing": _("Le brouillon n’est plus là, ou n’est plus celui qui a été vu : fabriquez-le de nouveau"),
+    "release_not_ready": _("Ce jeu n’est pas à décider : son état a changé"),
+    "release_changed": _("Le brouillon a changé depuis que vous l’avez vu : relisez l’aperçu"),
+    "release_needs_another": _("Vous avez proposé ce jeu : un autre responsable des données doit l’approuver"),
+    "release_busy": _("Une destruction ou un export est en cours : réessayez dans une minute"),
+    "release_cannot_tell": _("On ne peut pas savoir qui est parti (clé ou registre manquant) : rien n’est remis"),
+    "release_superseded": _("Ce jeu est périmé : un élève au moins est parti. Proposez-en un nouveau"),
+    "release_not_approved": _("Ce jeu n’est pas approuvé"),
+    "release_missing": _("Les fichiers de ce jeu manquent, ou ont changé"),
+    "release_link_ended": _("Ce lien n’est valable qu’un jour, pour qui a noté la remise : notez-la de nouveau"),
+    "release_no_targets": _("Aucune destination n’est permise : elles se règlent à l’installation (RELEASE_TARGETS)"),
+    "release_not_for_sharing": _(
+        "Ce jeu est fait sans l’usage « confier à un partenaire » : il ne peut pas être publié"
+    ),
+    "release_nobody_left": _("Personne n’a quitté ce jeu : il n’y a pas d’avis"),
 }
 
 

@@ -135,9 +135,9 @@ def name_marks(key: Key, source: str, name: str, languages: Iterable[str]) -> fr
     return frozenset(mark for each in known for mark in each.marks(_names_key(key, source)))
 
 
-def forgotten(key: Key, source: str, ledger: Ledger) -> ForgottenNames | None:
-    """Return what finds the names of whoever has withdrawn; ``None`` when no name was noted."""
-    marks = frozenset(mark for entry in ledger.entries for mark in entry.names)
+def forgotten(key: Key, source: str, ledger: Ledger, others: frozenset[str] = frozenset()) -> ForgottenNames | None:
+    """Return what finds the names of whoever has withdrawn, and of ``others`` by digests; ``None`` without any."""
+    marks = others.union(*(entry.names for entry in ledger.entries))
     return ForgottenNames(_names_key(key, source), marks) if marks else None
 
 

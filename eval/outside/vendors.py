@@ -2,7 +2,7 @@
 
 The shapes are those of Microsoft's "Use pronunciation assessment" and "Speech to text REST API for short audio" (whose
 fields lie one level higher) and of Speechace's "Score text" (api-docs.speechace.com). What we write ourselves for
-front-ends (``training.azure``) reads back. Only what the bench can score is read; unknown fields are left alone.
+front-ends (``training.advice.azure``) reads back. Only what the bench can score is read; unknown fields are left alone.
 """
 
 from __future__ import annotations

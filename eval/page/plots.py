@@ -199,7 +199,7 @@ def coverage_risk(data: dict[str, Any]) -> Drawing | None:
         axes.set_ylim(bottom=0)
         axes.grid()
         axes.set_axisbelow(True)
-        axes.legend(loc="upper left", frameon=False, labelcolor=colours.muted)
+        axes.legend(loc="center left", frameon=False, labelcolor=colours.muted)
 
     return Drawing(draw, (6.4, 3.7), "Error of the model's flag by the share of phones kept, surest first")
 

@@ -148,6 +148,13 @@ def _calibration(run: Run) -> Lines:
     ]
 
 
+def _own_threshold(run: Run) -> Lines:
+    threshold = run["model"].get("threshold")
+    if threshold is None:
+        return ["none: it flags nothing by itself; the threshold of detection is that of the calibration"]
+    return [f"a probability of {figure_text(threshold)}, chosen on its development speakers and stored with it"]
+
+
 def _rated(run: Run) -> Lines:
     counts = run["counts"]
     return [
@@ -205,6 +212,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
     "Choices": {
         "What is judged": _judged,
         "Calibration": _calibration,
+        "Threshold of the model's own flag": _own_threshold,
         "Evaluated speakers new to the model": _separation,
         "Looks at the test split": _looks,
         "Intervals": lambda run: [

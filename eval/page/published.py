@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.text import NONE, figure_text, interval_text
+from eval.text import NONE, figure_text
 
 Run = dict[str, Any]
 
@@ -95,10 +95,7 @@ def published(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Any] | Non
         {
             "name": one.name,
             "source": one.source,
-            "cells": [
-                {"value": figure_text(one.figures.get(name), name == "detection_f1"), "interval": ""}
-                for name in COLUMNS
-            ],
+            "cells": [{"value": figure_text(one.figures.get(name), name == "detection_f1")} for name in COLUMNS],
         }
         for corpus in known
         for one in corpus.systems
@@ -106,12 +103,24 @@ def published(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Any] | Non
     return {"columns": list(COLUMNS.values()), "rows": rows, "what": "; ".join(corpus.what for corpus in known)}
 
 
+def printed(runs: Sequence[Run], name: str) -> str:
+    """Return the range of what others printed of a figure on the corpus of these runs, "" where nobody did."""
+    sources = {run["data"].get("source") for run in runs}
+    told = [
+        one.figures[name]
+        for source in sources & CORPORA.keys()
+        for one in CORPORA[source].systems
+        if name in one.figures
+    ]
+    percent = name == "detection_f1"
+    ends = dict.fromkeys(figure_text(value, percent) for value in (min(told), max(told))) if told else {}
+    return " to ".join(ends)
+
+
 def _own(run: Run) -> list[dict[str, str]]:
     figures = {figure["name"]: figure for figure in run["figures"]}
     found = [figures.get(name, {"value": None}) for name in COLUMNS]
     return [
-        {"value": NONE, "interval": ""}
-        if figure["value"] is None
-        else {"value": figure_text(figure["value"], figure["percent"]), "interval": interval_text(figure)}
+        {"value": NONE if figure["value"] is None else figure_text(figure["value"], figure["percent"])}
         for figure in found
     ]

@@ -18,11 +18,13 @@ from eval.page.tables import (
     bin_rows,
     figure_rows,
     group_rows,
+    headline_rows,
     not_stated,
     phone_rows,
     raters_rows,
     top_confusions,
 )
+from eval.text import plain
 
 Run = dict[str, Any]
 DRAWN = ("violins", "mapped", "confusions", "phones", "groups", "rejections", "reliability", "coverage")
@@ -50,6 +52,7 @@ def render(
         warnings=warnings(runs, names),
         runs=[_run(run, name, f"r{place}") for place, (run, name) in enumerate(zip(runs, names, strict=True))],
         figures={part: figure_rows(runs, part) for part in PARTS},
+        headline=headline_rows(runs),
         published=published(runs, names),
         alone=[alone_rows(run) for run in runs],
         raters=raters_rows(runs[0]),
@@ -76,15 +79,17 @@ def drawings(run: Run) -> dict[str, Drawing]:
     """Return what the page draws of a run, by name; what cannot be drawn is left out."""
     labels, probability = run["score_by_label"], run.get("probability")
     predicted = run["calibration"].get("scale") == "as_predicted"
+    empty = not_stated(group_rows([run]))[1]
+    groups = [row for row in run["groups"] if plain(row["by"]) not in empty]
     overall = {figure["name"]: figure["value"] for figure in run["figures"]}
     found = {
         "violins": labels and plots.score_against_human(labels, "predicted accuracy" if predicted else "GOP"),
         "mapped": labels and plots.mapped_against_human(labels),
         "confusions": plots.confusion_map(run["confusions"]),
         "phones": plots.f1_by_phone(run.get("per_phone", ())),
-        "groups": plots.rate_by_group(run["groups"], overall.get("per"), "per", ("low", "high"), "phone error rate"),
+        "groups": plots.rate_by_group(groups, overall.get("per"), "per", ("low", "high"), "phone error rate"),
         "rejections": plots.rate_by_group(
-            run["groups"], overall.get("detection_frr"), "frr", ("frr_low", "frr_high"), "correct phones flagged"
+            groups, overall.get("detection_frr"), "frr", ("frr_low", "frr_high"), "correct phones flagged"
         ),
         "reliability": probability and plots.reliability(probability["reliability"]),
         "coverage": probability and plots.coverage_risk(probability["coverage_risk"]),

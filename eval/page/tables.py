@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.agreement import LEVELS
+from eval.bootstrap import FEWEST_SPEAKERS
 from eval.groups import NOT_STATED
+from eval.page.published import printed
 from eval.page.scorer import bias_ends, human_text
 from eval.text import NONE, figure_text, interval_text, plain, signed_text
 
 PARTS = ("phones", "words", "utterances", "probability")
 """What figures are about; those of older runs are about phones."""
+HEADLINE = (
+    *("per", "phone_pcc", "phone_mse", "detection_f1", "detection_precision", "detection_recall", "detection_frr"),
+    *("calibration_error", "word_total_pcc", "utterance_total_pcc"),
+)
+"""Figures that a reader sees first, in this order."""
 TOP = 15
 """Confusions in the table."""
 
@@ -31,6 +38,12 @@ def figure_rows(runs: Sequence[dict[str, Any]], part: str) -> dict[str, Any]:
             {**figure, "better": plain(figure["better"]), "baseline_is": figure["baseline"]["what"], "cells": cells}
         )
     return {"rows": rows, "human": any(cell.get("human") for row in rows for cell in row["cells"])}
+
+
+def headline_rows(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the few figures of ``HEADLINE``, one cell a run, each beside what others printed of the same corpus."""
+    rows = {row["name"]: row for part in PARTS for row in figure_rows(runs, part)["rows"]}
+    return [{**rows[name], "printed": printed(runs, name)} for name in HEADLINE if name in rows]
 
 
 def group_rows(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -130,6 +143,7 @@ def _figure_cell(figure: dict[str, Any] | None) -> dict[str, Any]:
         "interval": interval,
         "baseline": figure_text(figure["baseline"]["value"], figure["percent"]),
         "human": human_text(figure.get("human")),
+        "no_human": (figure.get("human") or {}).get("reason"),
     }
 
 
@@ -141,15 +155,19 @@ def _group_cell(row: dict[str, Any] | None, fewest: int) -> dict[str, Any]:
     return {
         "shown": True,
         "per": figure_text(row["per"], True),
-        "interval": interval_text({**row, "percent": True}),
+        "interval": _few(row) if row["low"] is None else interval_text({**row, "percent": True}),
         "size": f"{row['speakers']} speakers, {row['reference_phones']:,} phones",
         "frr": figure_text(row["frr"], True),
-        "frr_interval": "" if row.get("frr_low") is None else interval_text(_ends(row, "frr")),
+        "frr_interval": _few(row) if row.get("frr_low") is None else interval_text(_ends(row, "frr")),
         "bias": None if row.get("bias") is None else signed_text(row["bias"]),
         "bias_interval": bias_ends(row),
         "standardised": signed_text(row.get("bias_standardised")),
         "mse": figure_text(row.get("mse")),
     }
+
+
+def _few(row: dict[str, Any]) -> str:
+    return f"no interval: {row['speakers']} speakers" if row["speakers"] < FEWEST_SPEAKERS else ""
 
 
 def _ends(row: dict[str, Any], name: str) -> dict[str, Any]:

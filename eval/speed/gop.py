@@ -12,7 +12,7 @@ import torch
 from rich.table import Table
 from torch.nn.functional import ctc_loss
 
-from training import gop
+from training.alignment import gop
 
 FRAMES, SYMBOLS = 150, 40
 PHONES = (20, 60)

@@ -111,9 +111,9 @@ def _write_encoder(model: Path, scratch: Path) -> None:
     import torch
     from torch import Tensor, nn
 
-    from training import graphs, quantise
-    from training.features import Features
-    from training.model import PhoneModel
+    from training.exporting import graphs, quantise
+    from training.network.features import Features
+    from training.network.model import PhoneModel
 
     class Encoder(nn.Module):
         def __init__(self, inner: PhoneModel) -> None:
@@ -185,7 +185,7 @@ def measure(way: str, folder: Path, scratch: Path, repeats: int) -> Cost:
 
 def _encoder(model: Any, folder: Path, scratch: Path) -> Callable[[np.ndarray], object]:
     """Return the forward pass of a model's encoder on the inputs of one waveform; inputs are made beforehand."""
-    from training.onnx_model import OnnxPhoneModel, open_session
+    from training.network.onnx_model import OnnxPhoneModel, open_session
 
     ready: dict[int, Any] = {}
     if isinstance(model, OnnxPhoneModel):

@@ -13,7 +13,7 @@ from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig
 from eval.metrics import EditCounts, Floats, Value
 from eval.predictions import encode, spoken_phones
-from training.assessment import Assessment
+from training.advice.assessment import Assessment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collection.schema import Phone, Word
 from collection.textgrid import PHONES, WORDS, Interval, TextGridError, of_reading, read, write
-from training.assessment import PhoneScore, WordScore
+from training.advice.assessment import PhoneScore, WordScore
 
 SHORT = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1.5\n<exists>\n2\n"IntervalTier"\n"Words"\n0\n1.5\n2\n0\n0.5\n""\n0.5\n1.5\n"été ""a"""\n"TextTier"\n"bell"\n0\n1.5\n1\n0.2\n"x"\n'  # noqa: E501
 

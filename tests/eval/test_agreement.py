@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from sklearn.metrics import cohen_kappa_score
 
+from collection.agreement import weighted_kappa
 from collection.schema import Scores, WordScores
 from eval.agreement import among_themselves, one_against_the_others, ratings
 from eval.bootstrap import BootstrapConfig
@@ -131,6 +132,7 @@ def test_kappa_is_the_mean_of_sklearns_over_pairs_of_raters() -> None:
         cohen_kappa_score(a, b, weights="quadratic", labels=list(range(11))) for a, b in combinations(SHROUT_FLEISS, 2)
     ]
     assert among(columns(**names))["kappa"]["value"] == pytest.approx(np.mean(each))
+    assert weighted_kappa(np.array(SHROUT_FLEISS, dtype=float).T) == pytest.approx(np.mean(each))
     # Perfect agreement but for a point of severity: kappa sees it, correlation does not.
     shifted = among(columns(a=[1, 2, 3], b=[2, 3, 4]))
     assert shifted["one_against_the_others"]["value"] == pytest.approx(1.0)

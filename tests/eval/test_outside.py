@@ -36,8 +36,8 @@ from eval.page.render import render
 from eval.predictions import WordPrediction
 from eval.report import read_run
 from tests.releases import utterance, write_release
-from training.assessment import Alternative, Assessment, Diagnosis, Fault, PhoneScore, Verdict, WordScore
-from training.azure import to_azure
+from training.advice.assessment import Alternative, Assessment, Diagnosis, Fault, PhoneScore, Verdict, WordScore
+from training.advice.azure import to_azure
 
 WORDS = (("see", ("S", "IY")), ("mass", ("M", "AA", "S")))
 Row = dict[str, Any]

@@ -24,8 +24,8 @@ from tests.training.models import phone_model
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
-from training.phone_features import width
-from training.scorer import Scorer, ScorerShape
+from training.network.phone_features import width
+from training.network.scorer import Scorer, ScorerShape
 
 PHONES = ("AA", "S", "IY", "M")
 

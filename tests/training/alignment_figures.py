@@ -1,4 +1,4 @@
-"""Do a teacher's states lie where ``training.distil.Timing`` says? Asked of real speech, not of geometry.
+"""Do a teacher's states lie where ``training.learning.distil.Timing`` says? Asked of real speech, not of geometry.
 
     python -m tests.training.alignment_figures releases/speechocean762 ../shared/models/whisper-base-encoder
 
@@ -18,7 +18,7 @@ import torch
 from collection.audio import decode_flac
 from collection.cli import console
 from collection.release import read_release
-from training.distil import Teacher, Timing, at_frames
+from training.learning.distil import Teacher, Timing, at_frames
 
 STUDENT = Timing(199.5, 320)
 SHIFTS = {"on states": (-840, -520, -200, 120, 440, 760), "between states": (-680, -360, -40, 280, 600)}

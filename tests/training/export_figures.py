@@ -15,9 +15,9 @@ from collection.audio import decode_flac
 from collection.release import read_release
 from collection.schema import Split
 from eval.metrics import EditCounts, count_edits
-from training import align
-from training.checkpoints import open_model
+from training.alignment import align
 from training.export import ExportConfig, export
+from training.network.checkpoints import open_model
 
 Heard = list[tuple[str, ...]]
 

@@ -8,9 +8,9 @@ from typing import Any
 from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor, WhisperConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from training.build import build_model
 from training.config import Head, ModelConfig
-from training.model import PhoneModel
+from training.learning.build import build_model
+from training.network.model import PhoneModel
 
 WHISPER: dict[str, Any] = {
     "d_model": 32,

@@ -26,10 +26,10 @@ from collection.manifest import fingerprint
 from collection.release import read_release
 from collection.schema import SAMPLE_RATE, Split
 from eval.bootstrap import BootstrapConfig, interval, moments, pearson_statistic, speaker_sums
+from training.advice.sound_check import AssessSettings
 from training.assess import Assessor
-from training.prosody import FLUENCY_FEATURES, Prosody, fluency_features, measure
-from training.sound_check import AssessSettings
-from training.stress import StressVerdict
+from training.prosodic.prosody import FLUENCY_FEATURES, Prosody, fluency_features, measure
+from training.prosodic.stress import StressVerdict
 
 COLUMNS = ["audio", "text", "language", "words", "scores", "raters", "speaker"]
 GROUPS = (("all", lambda band: True), ("adults", lambda band: band == "18+"), ("others", lambda band: band != "18+"))

@@ -28,17 +28,19 @@ from collection.audio import decode_flac
 from collection.release import read_release
 from eval.bootstrap import BootstrapConfig, interval, moments, pearson_statistic, speaker_sums
 from tests.training import prosody_figures
-from training import align, folds, prosody, score_data
+from training.alignment import align
 from training.config import ScoreConfig, SelectConfig
-from training.model import PhoneModel
-from training.pauses import TimedPhone
-from training.phone_features import PhoneFeatures
-from training.pitch import STEP, PitchSettings, follow, semitones, without_octave_errors
-from training.prosody import fluency_features
-from training.score_fit import Labels, fit, predict
-from training.score_stage import shape_of
-from training.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer, ScorerShape
-from training.states import StoredStates
+from training.learning import folds, score_data
+from training.learning.score_fit import Labels, fit, predict
+from training.learning.score_stage import shape_of
+from training.learning.states import StoredStates
+from training.network.model import PhoneModel
+from training.network.phone_features import PhoneFeatures
+from training.network.scorer import UTTERANCE_SCORES, WORD_SCORES, Scorer, ScorerShape
+from training.prosodic import prosody
+from training.prosodic.pauses import TimedPhone
+from training.prosodic.pitch import STEP, PitchSettings, follow, semitones, without_octave_errors
+from training.prosodic.prosody import fluency_features
 
 FOLDS = 3
 LAYERS = [4, 6]

@@ -25,11 +25,11 @@ from collection.audio import decode_flac
 from collection.release import read_release
 from collection.schema import Split
 from tests.training.prosody_figures import correlate
-from training import gop
-from training.align import greedy
-from training.checkpoints import open_model
-from training.dataset import MISPRONOUNCED
-from training.posteriors import LOG_FLOOR
+from training.alignment import gop
+from training.alignment.align import greedy
+from training.learning.dataset import MISPRONOUNCED
+from training.network.checkpoints import open_model
+from training.network.posteriors import LOG_FLOOR
 
 BATCH = 8
 

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from collection.phones import ARPABET, transcribe
+from training.advice.assessment import Assessment, PhoneScore, Verdict
+from training.advice.feedback import grade, render
+from training.advice.sound_check import AssessSettings
 from training.assess import AssessConfig, Assessor, work
-from training.assessment import Assessment, PhoneScore, Verdict
 from training.errors import AssessmentError, ModelError
-from training.feedback import grade, render
-from training.posteriors import Heard, PosteriorModel
-from training.scorer import ScorerBatch, ScorerOutput
-from training.sound_check import AssessSettings
+from training.network.posteriors import Heard, PosteriorModel
+from training.network.scorer import ScorerBatch, ScorerOutput
 
 FRAME = 320
 STEP = 1 / 64
@@ -247,8 +247,8 @@ def test_feedback_says_what_to_work_on(assessor: Assessor) -> None:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random wav2vec2 with a phone head, saved as training saves it."""
-    from training.encoder import SpeechEncoder
-    from training.model import PhoneModel, PhoneModelConfig
+    from training.network.encoder import SpeechEncoder
+    from training.network.model import PhoneModel, PhoneModelConfig
 
     torch.manual_seed(0)
     encoder = {

@@ -16,13 +16,14 @@ from collection.audio import decode_flac
 from collection.release import Release
 from collection.schema import Split
 from collection.withdrawal import withdrawn
-from tests.training.test_score_stage import configured, finished, release
+from tests.training.learning.test_score_stage import configured, finished, release
 from training import lineage
+from training.advice.assessment import Assessment
 from training.assess import Assessor
-from training.assessment import Assessment
-from training.ensemble import Ensemble, EnsembleConfig, ensemble
+from training.ensemble import EnsembleConfig, ensemble
 from training.errors import ModelError
-from training.posteriors import Heard
+from training.network.ensembles import Ensemble
+from training.network.posteriors import Heard
 from training.train import train
 
 __all__ = ["finished", "release"]

@@ -22,18 +22,18 @@ from collection.withdrawal import withdrawn
 from tests.releases import tone_rows, write_release
 from tests.training.models import extractor, tiny_wave, whisper_folder
 from training import lineage
+from training.advice.assessment import Assessment
 from training.assess import Assessor
-from training.assessment import Assessment
-from training.build import build_model
 from training.config import Head, ModelConfig
 from training.errors import EncoderError, ModelError
 from training.export import ExportConfig, export
+from training.learning.build import build_model
 from training.lineage import Lineage, LineageConfig
-from training.model import PhoneModel
-from training.onnx_model import OnnxPhoneModel, is_exported
-from training.phone_features import width
-from training.posteriors import PosteriorModel
-from training.scorer import Scorer, ScorerShape
+from training.network.model import PhoneModel
+from training.network.onnx_model import OnnxPhoneModel, is_exported
+from training.network.phone_features import width
+from training.network.posteriors import PosteriorModel
+from training.network.scorer import Scorer, ScorerShape
 
 ROOT = Path(__file__).resolve().parents[2]
 RANDOM = np.random.default_rng(3)
@@ -163,7 +163,7 @@ def test_an_exported_model_needs_no_library_of_encoders(whisper: Pair, tmp_path:
         "import sys; sys.modules['transformers'] = None\n"
         "import numpy as np; from training.assess import Assessor\n"
         f"found = Assessor.from_pretrained({str(whisper.exported)!r}).assess(np.load('sound.npy'), 'the cat')\n"
-        "assert not {'transformers', 'training.model', 'training.encoder', 'onnx'} & "
+        "assert not {'transformers', 'training.network.model', 'training.network.encoder', 'onnx'} & "
         "{name for name, module in sys.modules.items() if module}\n"
         "print(found.to_json())"
     )
@@ -287,7 +287,7 @@ def test_a_withdrawal_reaches_what_was_exported(tmp_path: Path) -> None:
 def test_an_interrupted_export_is_found_by_a_withdrawal(
     whisper: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import graphs
+    from training.exporting import graphs
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -300,7 +300,7 @@ def test_an_interrupted_export_is_found_by_a_withdrawal(
 
 
 def test_a_graph_that_differs_is_not_exported(whisper: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import graphs
+    from training.exporting import graphs
 
     monkeypatch.setattr(graphs, "TOLERANCE", 0.0)
     with pytest.raises(ModelError, match="nothing was exported"):

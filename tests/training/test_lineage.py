@@ -18,8 +18,8 @@ from tests.training.models import extractor, phone_model, tiny_wave
 from training import lineage
 from training.assess import Assessor
 from training.config import ModelConfig, OptimConfig, SelectConfig, TrainConfig
-from training.dataset import read_split
 from training.errors import ModelError
+from training.learning.dataset import read_split
 from training.lineage import Lineage, LineageConfig
 from training.train import train
 

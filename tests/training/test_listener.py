@@ -12,7 +12,7 @@ import torch
 from collection.errors import ConfigError
 from collection.segment import Interval
 from training import listener
-from training.posteriors import Heard
+from training.network.posteriors import Heard
 
 
 @dataclass

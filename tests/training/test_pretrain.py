@@ -25,12 +25,12 @@ from tests.test_configs import composed
 from tests.training.models import extractor, tiny_wave, wave_folder, whisper_folder
 from training import lineage
 from training.config import ModelConfig, OptimConfig, SelectConfig, TrainConfig
-from training.dataset import read_split
-from training.encoder import Frontend, SpeechEncoder, load_extractor_config
 from training.errors import EncoderError, ModelError
+from training.learning.dataset import read_split
+from training.learning.pretrain_config import Method, PretrainConfig, SelfSupervisedConfig, StudentConfig
 from training.lineage import LineageConfig
+from training.network.encoder import Frontend, SpeechEncoder, load_extractor_config
 from training.pretrain import pretrain
-from training.pretrain_config import Method, PretrainConfig, SelfSupervisedConfig, StudentConfig
 from training.train import train
 
 ROOT = Path(__file__).resolve().parents[2]

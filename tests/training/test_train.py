@@ -20,11 +20,11 @@ from collection.schema import ConsentGrant, Split
 from tests.releases import tone_rows, utterance, write_release
 from tests.training.models import phone_model, wave_folder
 from training import lineage
-from training.collate import Collator
 from training.config import AugmentConfig, SelectConfig
-from training.dataset import Examples, read_split
-from training.model import PhoneModel
-from training.states import store_states
+from training.learning.collate import Collator
+from training.learning.dataset import Examples, read_split
+from training.learning.states import store_states
+from training.network.model import PhoneModel
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,6 @@ and the ledger of withdrawals beside it are not in it: they are kept elsewhere, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -27,14 +26,17 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from collection import manifest
 from collection.errors import ParlureError
 from collection.intake import ROSTER, read_intake
 from collection.keys import read_key
 from collection.register import EventState, Role
 from collection.web.audit import journal
+from collection.web.consents import erasing
 from collection.web.consents.answers import record_of
 from collection.web.consents.models import Consent, ConsentEvent
-from collection.web.recordings.models import Recording, Segment
+from collection.web.recordings.models import Recording
+from collection.web.releases import keeping
 from collection.withdraw import WithdrawConfig, withdraw
 from collection.withdrawal import tombstones
 
@@ -100,7 +102,9 @@ def restore(source: Path) -> int:
             if (folder / name).is_dir():
                 (folder / name).rename(place)
     call_command("migrate", verbosity=0)
-    return replay(gone)
+    left = replay(gone)
+    keeping.reconcile()
+    return left
 
 
 def withdrawn_here() -> set[str]:
@@ -121,7 +125,7 @@ def replay(gone: set[str]) -> int:
         key = read_key(settings.KEY_FILE)
         source = read_intake(settings.VAULT).source
         ledger = tombstones.read_verified(tombstones.beside(settings.KEY_FILE), key)
-        releases = [str(one) for one in settings.RELEASES.iterdir()] if settings.RELEASES.is_dir() else []
+        releases = [str(one) for one in erasing.releases(settings.RELEASES)]
         withdraw(
             WithdrawConfig(intake=str(settings.VAULT), key=str(settings.KEY_FILE), releases=releases, confirm=source)
         )
@@ -142,13 +146,12 @@ def replay(gone: set[str]) -> int:
 def _leave(consent: Consent) -> bool:
     """Destroy a learner's recordings and end their consent; tell whether anything was left to do."""
     ended = consent.events.filter(state__in=[EventState.WITHDRAWN, EventState.EXPIRED], purposes=[]).exists()
-    recordings = Recording.objects.filter(learner=consent.learner)
-    if ended and not recordings.exists():
+    recordings = Recording.objects.filter(learner=consent.learner).count()
+    if ended and not recordings:
         return False
-    names = [name for name in recordings.values_list("sound", flat=True) if name]
     with transaction.atomic():
-        Segment.objects.filter(learner=consent.learner).delete()
-        recordings.delete()
+        # What they read in recordings of the class is silenced when its rows go.
+        files, _ = erasing.forget(consent.learner, None)
         if not ended:
             ConsentEvent.objects.create(
                 consent=consent,
@@ -157,8 +160,8 @@ def _leave(consent: Consent) -> bool:
                 role=Role.CONTROLLER,
                 entity=consent.notice.controller[:64],
             )
-        journal.record("restore", "consent.replayed", consent, recordings=len(names))
-    for name in names:
+        journal.record("restore", "consent.replayed", consent, recordings=recordings)
+    for name in files:
         default_storage.delete(name)
     return True
 
@@ -219,8 +222,7 @@ def _postgres(program: str, *options: str) -> None:
 def _digests(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MANIFEST:
-            with path.open("rb") as file:
-                yield str(path.relative_to(folder)), hashlib.file_digest(file, "sha256").hexdigest()
+            yield str(path.relative_to(folder)), manifest.file_sha256(path)
 
 
 def _unpacked(source: Path, folder: Path) -> Contents:

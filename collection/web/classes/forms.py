@@ -19,7 +19,12 @@ from collection.web.classes.models import Learner, PromptList, ReadingSession, S
 from collection.web.classes.rosters import sheets, values
 from collection.web.classes.rosters.preview import too_young_to_have_signed
 
-LANGUAGES = [("en", "anglais"), ("fr", "français"), ("de", "allemand"), ("es", "espagnol")]
+LANGUAGES = [
+    ("en", gettext_lazy("anglais")),
+    ("fr", gettext_lazy("français")),
+    ("de", gettext_lazy("allemand")),
+    ("es", gettext_lazy("espagnol")),
+]
 """Languages the pipeline can transcribe into phones."""
 LEVELS = [("", "—"), *((level, level) for level in values.LEVELS)]
 

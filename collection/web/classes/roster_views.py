@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
@@ -23,13 +24,13 @@ from collection.web.classes.rosters.writing import csv_answer
 
 EXPORTED = ("code", *preview.FIELDS)
 HEADERS = {
-    "code": "Code",
-    "last_name": "Nom",
-    "first_name": "Prénom",
-    "birth_date": "Né(e) le",
-    "gender": "Sexe",
-    "first_language": "Langue maternelle",
-    "level": "Niveau (CECRL)",
+    "code": gettext_lazy("Code"),
+    "last_name": gettext_lazy("Nom"),
+    "first_name": gettext_lazy("Prénom"),
+    "birth_date": gettext_lazy("Né(e) le"),
+    "gender": gettext_lazy("Sexe"),
+    "first_language": gettext_lazy("Langue maternelle"),
+    "level": gettext_lazy("Niveau (CECRL)"),
 }
 """Column titles of an export; the same file can be imported."""
 
@@ -94,7 +95,7 @@ def roster_export(request: Request, class_id: str) -> HttpResponse:
     with transaction.atomic():
         journal.record(request.user, "roster.export", found, learners=len(learners))
     rows = [[_exported(getattr(one, name)) for name in EXPORTED] for one in learners]
-    return csv_answer(f"classe-{found.pk}", [HEADERS[name] for name in EXPORTED], rows)
+    return csv_answer(f"classe-{found.pk}", [str(HEADERS[name]) for name in EXPORTED], rows)
 
 
 def _exported(value: Any) -> str:

@@ -27,7 +27,8 @@ from collection.web.consents.answers import why_not, with_answers
 _LOCKED = gettext_lazy("Des enregistrements sont arrivés : la séance ne change plus.")
 
 
-def _session(request: Request, session_id: str) -> ReadingSession:
+def session_of(request: Request, session_id: str) -> ReadingSession:
+    """Return a session that the user may see, or answer 404."""
     sessions = ReadingSession.objects.for_user(request.user).select_related("school_class__school")
     return get_object_or_404(sessions, pk=session_id)
 
@@ -71,7 +72,7 @@ def session_create(request: Request, class_id: str) -> HttpResponse:
 @allowed(Role.TEACHER, Role.HEAD, Role.STEWARD)
 def session_detail(request: Request, session_id: str) -> HttpResponse:
     """Show a session: what is read, by whom, and how many recordings there are."""
-    found = _session(request, session_id)
+    found = session_of(request, session_id)
     counted = overview.sessions(found.school_class).get(pk=found.pk)
     context = {
         "session": counted,
@@ -87,7 +88,7 @@ def session_detail(request: Request, session_id: str) -> HttpResponse:
 @allowed(Role.TEACHER)
 def session_edit(request: Request, session_id: str) -> HttpResponse:
     """Change title, day or kind of a session that has no recording yet."""
-    found = _session(request, session_id)
+    found = session_of(request, session_id)
     form = SessionForm(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
@@ -111,7 +112,7 @@ def session_edit(request: Request, session_id: str) -> HttpResponse:
 @allowed(Role.TEACHER)
 def session_delete(request: Request, session_id: str) -> HttpResponse:
     """Delete a session that has no recording yet."""
-    found = _session(request, session_id)
+    found = session_of(request, session_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     with transaction.atomic():
@@ -128,7 +129,7 @@ def session_delete(request: Request, session_id: str) -> HttpResponse:
 @allowed(Role.TEACHER)
 def session_order(request: Request, session_id: str) -> HttpResponse:
     """Change the texts of a session, their order and who reads them, until the first recording has come."""
-    found = _session(request, session_id)
+    found = session_of(request, session_id)
     learners = sorted(with_answers(found.school_class.learners.all()), key=overview.alphabetical)
     if request.method == "POST":
         with transaction.atomic():

@@ -86,7 +86,11 @@ def _counted(signature: Signature, asked: Notice) -> dict[Purpose, bool]:
 
 def decisions(learner: Learner, on: date | None = None) -> dict[Purpose, Decision]:
     """Return the pipeline's decision about every purpose, on a day or today."""
-    record = record_of(learner)
+    return decisions_on(record_of(learner), on)
+
+
+def decisions_on(record: register.ConsentRecord | None, on: date | None = None) -> dict[Purpose, Decision]:
+    """Return the pipeline's decision about every purpose by a record that was made already."""
     return {purpose: decide(record, purpose, on or today(), POLICY) for purpose in Purpose}
 
 
@@ -103,9 +107,9 @@ def may_be_heard(learner: Learner, on: date | None = None) -> bool:
 
 def why_not(learner: Learner, on: date | None = None) -> Reason | None:
     """Return the reason why the voice may not be heard, of the first purpose that was asked; ``None`` when it may."""
-    answers = decisions(learner, on)
+    record = record_of(learner)
+    answers = decisions_on(record, on)
     if any(decision.keep for decision in answers.values()):
         return None
-    record = record_of(learner)
     asked = record.purposes[0] if record is not None and record.purposes else Purpose.TRAINING
     return answers[asked].reason

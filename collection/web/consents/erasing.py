@@ -34,6 +34,7 @@ from collection.web.consents.models import Consent, Party, Withdrawal, Withdrawa
 from collection.web.recordings import forgetting, sounds
 from collection.web.recordings.models import Recording, Segment, Upload
 from collection.web.recordings.vault import vault_lock
+from collection.web.releases import keeping
 from collection.withdraw import WithdrawConfig, withdraw
 
 LONGEST_WAIT = timedelta(hours=6)
@@ -52,7 +53,7 @@ def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdra
         entity=str(party.pk),
         at=at,
     )
-    found.files, found.stretches = _forget(consent.learner, at)
+    found.files, found.stretches = forget(consent.learner, at)
     found.save(force_insert=True)
     # The pipeline closes a learner id for good: who comes back is somebody else there.
     consent.subject = uuid4()
@@ -86,12 +87,13 @@ def run(withdrawal_id: str, on_step: OnStep | None = None) -> None:
         with transaction.atomic():
             learner = answers.with_answers(Learner.objects.filter(consent=found.consent_id)).get()
             # What was on its way here when the consent was taken back.
-            late = _forget(learner, None if not answers.may_be_heard(learner) else found.at)
+            late = forget(learner, None if not answers.may_be_heard(learner) else found.at)
             found.files, found.stretches = [*found.files, *late[0]], [*found.stretches, *late[1]]
             found.save(update_fields=["files", "stretches"])
         _destroy_files(found.pk)
         forgetting.end_uploads(learner)
         _in_vault(found, learner, on_step)
+        keeping.forget_outdated()
         _silence(found)
     except Exception as error:
         # Errors of ours hold pseudonyms and paths at most; of others only the kind is safe to show.
@@ -113,7 +115,7 @@ def again() -> int:
     return len(waiting)
 
 
-def _forget(learner: Learner, until: datetime | None) -> tuple[list[str], list[Stretch]]:
+def forget(learner: Learner, until: datetime | None) -> tuple[list[str], list[Stretch]]:
     """Delete a learner's recordings and segments, up to a moment or all.
 
     Return the files that are now nobody's, and where the learner was heard in recordings of the class.
@@ -167,7 +169,7 @@ def _in_vault(found: Withdrawal, learner: Learner, on_step: OnStep | None) -> No
             intake=str(settings.VAULT),
             key=str(settings.KEY_FILE),
             learner=subject,
-            releases=[str(folder) for folder in _releases(settings.RELEASES)],
+            releases=[str(folder) for folder in releases(settings.RELEASES)],
             by=found.role,
             entity=found.entity,
             confirm=read_intake(settings.VAULT).source,
@@ -175,7 +177,7 @@ def _in_vault(found: Withdrawal, learner: Learner, on_step: OnStep | None) -> No
         withdraw(config, on_step, found.at)
 
 
-def _releases(folder: Path) -> list[Path]:
+def releases(folder: Path) -> list[Path]:
     """Return every release and every unfinished build below a folder, as the pipeline asks for them."""
     if not folder.is_dir():
         return []

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -80,8 +82,20 @@ def by_code(request: HttpRequest) -> HttpResponse:
 @require_safe
 def page(request: HttpRequest, party: Party, channel: Channel) -> HttpResponse:
     """Show the notice, the questions, and what stands."""
-    text = notices.text_for(party.consent.notice, party, request.GET.get("texte", ""))
-    return _page(request, party, text, AnswersForm(text))
+    wanted = request.GET.get("texte", "")
+    text = notices.text_for(party.consent.notice, party, wanted)
+    response = _page(request, party, text, AnswersForm(text))
+    if wanted and text.language != translation.get_language():
+        # The pages after this one speak the same language.
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            text.language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        )
+    return response
 
 
 @through_a_window
@@ -155,6 +169,7 @@ def _page(request: HttpRequest, party: Party, text: Notice, form: AnswersForm) -
     own = list(party.signature_set.all())
     context = {
         "party": party,
+        "own_address": reverse("family"),
         "learner": learner,
         "text": text,
         "wanted": f"{text.language}-{text.form}",

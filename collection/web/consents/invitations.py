@@ -10,6 +10,7 @@ from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from collection.consent import ADULT_AGE, JOINT_AGE, birthday, today
 from collection.web.accounts.models import User
@@ -20,10 +21,11 @@ from collection.web.consents.models import Party, Reminder
 
 
 def text(party: Party, address: str, template: str = "invitation", **more: object) -> tuple[str, str]:
-    """Return subject and text of a message."""
+    """Return subject and text of a message, in the language of the families."""
     context = {"party": party, "learner": party.consent.learner, "address": address, "days": links.VALID.days, **more}
-    subject = render_to_string(f"consents/mail/{template}_subject.txt", context)
-    return " ".join(subject.split()), render_to_string(f"consents/mail/{template}.txt", context)
+    with translation.override(settings.FAMILY_LANGUAGE):
+        subject = render_to_string(f"consents/mail/{template}_subject.txt", context)
+        return " ".join(subject.split()), render_to_string(f"consents/mail/{template}.txt", context)
 
 
 def invite(party: Party, user: User, request: HttpRequest) -> None:

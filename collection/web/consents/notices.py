@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 
@@ -46,10 +47,13 @@ def texts(notice: Notice) -> QuerySet[Notice]:
 
 
 def text_for(notice: Notice, party: Party, wanted: str = "") -> Notice:
-    """Return the text to show: the one wanted (``fr-easy``), or else the full one, for a learner the easy one."""
+    """Return the text to show: the one wanted (``fr-easy``), or else the full one, for a learner the easy one.
+
+    Where nothing is wanted it is in the reader's language, or in French where the version has no such text.
+    """
     known = {f"{one.language}-{one.form}": one for one in texts(notice)}
-    first = f"fr-{NoticeForm.EASY if party.role == Role.LEARNER else NoticeForm.STANDARD}"
-    return known.get(wanted) or known.get(first) or notice
+    form = NoticeForm.EASY if party.role == Role.LEARNER else NoticeForm.STANDARD
+    return known.get(wanted) or known.get(f"{get_language()}-{form}") or known.get(f"fr-{form}") or notice
 
 
 def draft(controller: str, contact: str, recipients: Sequence[str], retention_days: int = 3 * _YEAR) -> list[Notice]:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import segno
+from django.conf import settings
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from django.utils.safestring import mark_safe
 from weasyprint import HTML
 from weasyprint.document import Document
@@ -23,8 +25,14 @@ _LABELS = dict(PURPOSES)
 def sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> bytes:
     """Return a PDF: for each party the notice, and a sheet to answer on, with their code and where to enter it.
 
-    Every text is laid out once, and all sheets together, one a page: a class takes seconds.
+    Every text is laid out once, and all sheets together, one a page: a class takes seconds. They speak the language of
+    the families, not of who prints.
     """
+    with translation.override(settings.FAMILY_LANGUAGE):
+        return _sheets(parties, notice, request)
+
+
+def _sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> bytes:
     address = links.site(reverse("family-code"), request)
     texts = [notices.text_for(notice, party) for party in parties]
     people = [
@@ -55,9 +63,14 @@ def sheets(parties: Sequence[Party], notice: Notice, request: HttpRequest) -> by
 
 
 def receipt(party: Party) -> bytes:
-    """Return somebody's receipt as a PDF."""
+    """Return somebody's receipt as a PDF, in their language."""
+    return bytes(_document("consents/print/receipt.html", receipt_words(party)).write_pdf())
+
+
+def receipt_words(party: Party) -> dict[str, Any]:
+    """Return what is printed on somebody's receipt."""
     found = receipts.receipt(party)
-    context = {
+    return {
         "party": party,
         "notice": party.consent.notice,
         "purposes": [
@@ -73,7 +86,11 @@ def receipt(party: Party) -> bytes:
         "events": party.consent.events.filter(entity=str(party.pk)),
         "identifier": found["dct:identifier"],
     }
-    return bytes(_document("consents/print/receipt.html", context).write_pdf())
+
+
+def printed(template: str, context: dict[str, Any]) -> bytes:
+    """Return a page as a PDF."""
+    return bytes(_document(template, context).write_pdf())
 
 
 def qr(content: str) -> str:

@@ -64,8 +64,8 @@ class Standing:
 def standing(learner: Learner, on: date | None = None) -> Standing:
     """Return where a learner's consent stands; fetch the learner through ``answers.with_answers``."""
     day = on or today()
-    found = answers.decisions(learner, day)
     record = answers.record_of(learner)
+    found = answers.decisions_on(record, day)
     ends = [one.expires for one in found.values() if one.keep and one.expires is not None]
     return Standing(
         learner=learner,

@@ -31,8 +31,8 @@ def receipt(party: Party, on: date | None = None) -> dict[str, Any]:
     """Return the receipt of one person: header, processing, parties, and every event of theirs, as JSON-LD."""
     learner = answers.with_answers(Learner.objects.filter(consent=party.consent_id)).get()
     consent, asked = learner.consent, learner.consent.notice
-    found = answers.decisions(learner, on)
     record = answers.record_of(learner)
+    found = answers.decisions_on(record, on)
     assert record is not None  # noqa: S101
     return {
         "@context": CONTEXT,

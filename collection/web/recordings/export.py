@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from collection import audio, intake, manifest
+from collection.building import bystanders
 from collection.consent import ConsentRecord, read_register, write_register
 from collection.errors import AudioError, IntakeError
 from collection.intake import REGISTER, Intake, read_intake, write_intake
+from collection.web.accounts.models import User
 from collection.web.audit import journal
-from collection.web.classes.models import Learner
+from collection.web.classes.models import Learner, SchoolClass
 from collection.web.consents.answers import pipeline_id, record_of, with_answers
+from collection.web.rating.exporting import annotations
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
+from collection.withdrawal import tombstones
 
 AUDIO = "audio"
 SOURCE = "portal"
@@ -31,13 +36,17 @@ SOURCE = "portal"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many segments are in the vault now, of how many learners; files written and removed, sounds that are gone."""
+    """How many segments are in the vault now, of how many learners; files written and removed, sounds that are gone.
+
+    ``rated`` segments carry what experts gave them.
+    """
 
     segments: int
     learners: int
     written: int
     removed: int
     missing: int
+    rated: int = 0
 
 
 def export() -> Exported:
@@ -64,12 +73,14 @@ def export() -> Exported:
         heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
         people = {own: _learner(own, learner) for own, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
-        _write(folder, Intake(SOURCE, people, tuple(recordings), {}), records)
+        rated = annotations(UUID(recording.recording_id) for recording in recordings)
+        _write(folder, Intake(SOURCE, people, tuple(recordings), rated), records)
+        _write_bystanders(folder, {one.recording.session.school_class_id for one in segments}, set(heard.values()))
         removed = _remove_others(folder, {recording.path.name for recording in recordings})
     if written or removed:
         with transaction.atomic():
             journal.record("export", "export.write", segments=len(recordings), written=written, removed=removed)
-    return Exported(len(recordings), len(people), written, removed, missing)
+    return Exported(len(recordings), len(people), written, removed, missing, len(rated))
 
 
 def forget(segments: Iterable[Segment]) -> int:
@@ -146,6 +157,19 @@ def _write(folder: Path, found: Intake, records: list[ConsentRecord]) -> None:
         pass
     write_register(folder / REGISTER, records)
     write_intake(folder, found)
+
+
+def _write_bystanders(folder: Path, classes: set[UUID], listed: set[Learner]) -> None:
+    """Write what finds the names of classmates and teachers in texts; theirs is no name that leaves the portal."""
+    names = {teacher.get_full_name() for teacher in User.objects.filter(classes__in=classes)}
+    for learner in Learner.objects.filter(school_class__in=classes):
+        if learner not in listed:
+            names.add(f"{learner.first_name} {learner.last_name}")
+    languages = set(SchoolClass.objects.filter(pk__in=classes).values_list("language", flat=True))
+    key = vault.key()
+    marks = frozenset(mark for name in sorted(names) for mark in tombstones.name_marks(key, SOURCE, name, languages))
+    if marks != bystanders.read(folder):
+        bystanders.write(folder, marks)
 
 
 def _remove_others(folder: Path, names: set[str]) -> int:

@@ -7,7 +7,6 @@ learner belongs to nobody.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -60,15 +59,13 @@ def one_learner(samples: Samples, texts: Sequence[tuple[int, str]], language: st
     if matching.flagged is not None:
         unknown = [_segment(samples, interval, None, "", language, learner_id) for interval in intervals]
         for draft in unknown:
-            draft.fate = Fate.FLAGGED if draft.fate == Fate.KEPT else draft.fate
-            draft.reasons = [matching.flagged.value, *draft.reasons]
+            _doubt(draft, matching.flagged.value)
         return Heard(unknown, matching.flagged.value)
     heard = Heard()
     for index, interval in enumerate(intervals):
         draft = _segment(samples, interval, *texts[index], language, learner_id)
         if (doubt := matching.doubtful.get(index)) is not None:
-            draft.fate = Fate.FLAGGED if draft.fate == Fate.KEPT else draft.fate
-            draft.reasons = [doubt.value, *draft.reasons]
+            _doubt(draft, doubt.value)
         heard.segments.append(draft)
     return heard
 
@@ -105,17 +102,14 @@ def whole_class(
         if one.reason in (None, PROMPT_UNSURE):
             draft = _segment(samples, one.interval, position, text, language, readers[one.prompt])
             if one.reason is not None:
-                draft.fate = Fate.FLAGGED if draft.fate == Fate.KEPT else draft.fate
-                draft.reasons = [one.reason, *draft.reasons]
+                _doubt(draft, one.reason)
         else:
             draft = _stretch(one.interval, position, text, None)
             draft.fate, draft.reasons = Fate.DROPPED, [one.reason]
         heard.segments.append(draft)
     missing = {index for index, reader in enumerate(readers) if reader in prints} - {one.prompt for one in found}
-    unheard: dict[str, list[int]] = defaultdict(list)
-    for index in sorted(missing):
-        unheard[class_recording.NOT_HEARD].append(texts[index][0])
-    heard.unheard = dict(unheard)
+    if missing:
+        heard.unheard[class_recording.NOT_HEARD] = [texts[index][0] for index in sorted(missing)]
     return heard
 
 
@@ -143,6 +137,12 @@ def _segment(
     if text and not pronounceable(text, language):
         draft.fate, draft.reasons = Fate.DROPPED, [NO_PRONUNCIATION, *draft.reasons]
     return draft
+
+
+def _doubt(draft: Segment, reason: str) -> None:
+    """Leave a segment to the teacher's ear; one that is dropped stays so."""
+    draft.fate = Fate.FLAGGED if draft.fate == Fate.KEPT else draft.fate
+    draft.reasons = [reason, *draft.reasons]
 
 
 def _stretch(interval: Interval, position: int | None, text: str, learner_id: str | None) -> Segment:

@@ -34,7 +34,7 @@ def decoded(recording: Recording) -> Samples:
     if recording.sound.name == kept_path(recording):
         with default_storage.open(kept_path(recording)) as file:
             return audio.decode_flac(file.read())
-    with _on_disk(str(recording.sound.name)) as path:
+    with on_disk(str(recording.sound.name)) as path:
         return audio.decode(path).samples
 
 
@@ -70,7 +70,7 @@ def destroy(recording: Recording) -> None:
 
 
 @contextmanager
-def _on_disk(name: str) -> Iterator[Path]:
+def on_disk(name: str) -> Iterator[Path]:
     """Give the path of a stored file; one that a bucket holds is copied for the while."""
     try:
         yield Path(default_storage.path(name))

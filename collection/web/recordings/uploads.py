@@ -8,12 +8,9 @@ its upload, which makes finishing safe to repeat after any interruption (ADR 19)
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from django.conf import settings
 from django.core.files import File
@@ -26,6 +23,7 @@ from collection.sound import containers
 from collection.sound.containers import RefusedError
 from collection.web.audit import journal
 from collection.web.classes.models import SessionKind
+from collection.web.recordings import sounds
 from collection.web.recordings.models import Recording, Upload, UploadState, sound_path
 from collection.web.recordings.permission import refusal
 from collection.web.recordings.tasks import listen
@@ -94,7 +92,7 @@ def append(upload: Upload, at: int, blocks: Iterable[bytes]) -> int:
 
 def _add(upload: Upload, at: int, block: bytes) -> int:
     path = path_of(upload)
-    with _locked(upload):
+    with manifest.lock(path_of(upload)):
         if not path.exists() and (at or default_storage.exists(_kept(upload))):
             raise OffsetError(offset(upload))
         with open(path, "r+b", opener=lambda name, flags: os.open(name, flags | os.O_CREAT, 0o600)) as file:
@@ -111,19 +109,13 @@ def _add(upload: Upload, at: int, block: bytes) -> int:
     return grown
 
 
-@contextmanager
-def _locked(upload: Upload) -> Iterator[None]:
-    with manifest.lock(path_of(upload)):
-        yield
-
-
 def finish(upload: Upload) -> Recording | None:
     """Turn a complete upload into its recording, once however often it is called; ``None`` when it was destroyed.
 
     Consent is asked again: who took it back while the bytes were on their way is not recorded. The same file twice in a
     session is one recording.
     """
-    with _locked(upload):
+    with manifest.lock(path_of(upload)):
         upload.refresh_from_db()
         if upload.state != UploadState.OPEN:
             return upload.recording
@@ -193,16 +185,8 @@ def _keep(path: Path, kept: str) -> None:
 def _digest(path: Path, kept: str) -> str:
     if path.exists():
         return manifest.file_sha256(path)
-    with default_storage.open(kept) as stored, _spooled(stored) as copy:
+    with sounds.on_disk(kept) as copy:
         return manifest.file_sha256(copy)
-
-
-@contextmanager
-def _spooled(stored: File) -> Iterator[Path]:  # type: ignore[type-arg]
-    with NamedTemporaryFile() as copy:
-        shutil.copyfileobj(stored, copy)
-        copy.flush()
-        yield Path(copy.name)
 
 
 class _Moved(File):  # type: ignore[type-arg]
@@ -219,7 +203,7 @@ class _Moved(File):  # type: ignore[type-arg]
 
 def destroy(upload: Upload, reason: str = ENDED) -> None:
     """Destroy the bytes of an upload; it can never be gone on with."""
-    with _locked(upload):
+    with manifest.lock(path_of(upload)):
         upload.refresh_from_db()
         if upload.state == UploadState.OPEN:
             _give_up(upload, reason)

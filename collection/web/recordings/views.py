@@ -19,6 +19,7 @@ from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
 from collection.web.classes.models import Learner, ReadingSession, SessionKind
+from collection.web.classes.session_views import session_of
 from collection.web.consents.answers import with_answers
 from collection.web.recordings import review, sounds, uploads, wave
 from collection.web.recordings.admission import ENDINGS, MAX_BYTES, RefusedUploadError, admit
@@ -33,15 +34,10 @@ PENDING = (State.WAITING, State.WORKING)
 READERS = (Role.TEACHER, Role.HEAD, Role.STEWARD)
 
 
-def _session(request: Request, session_id: str) -> ReadingSession:
-    sessions = ReadingSession.objects.for_user(request.user).select_related("school_class__school")
-    return get_object_or_404(sessions, pk=session_id)
-
-
 @allowed(Role.TEACHER)
 def send(request: Request, session_id: str) -> HttpResponse:
     """Offer to send many files; without scripts, take in one by a plain form."""
-    session = _session(request, session_id)
+    session = session_of(request, session_id)
     yes, no = hearable(session)
     form = SendForm(whose(session, yes), request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -93,7 +89,7 @@ def _counted(recordings: RecordingQuerySet) -> RecordingQuerySet:
 @allowed(*READERS)
 def session_recordings(request: Request, session_id: str) -> HttpResponse:
     """Show the recordings of a session and how far each has come."""
-    session = _session(request, session_id)
+    session = session_of(request, session_id)
     recordings = list(_counted(session.recordings.select_related("learner")))
     context = {
         "session": session,
@@ -109,7 +105,7 @@ def session_recordings(request: Request, session_id: str) -> HttpResponse:
 @allowed(*READERS)
 def session_progress(request: Request, session_id: str) -> HttpResponse:
     """Say how far the recordings of a session have come, for the page that shows it live."""
-    session = _session(request, session_id)
+    session = session_of(request, session_id)
     found = [
         {
             "id": str(recording.pk),
@@ -259,7 +255,7 @@ def segment_audio(request: Request, segment_id: str) -> HttpResponse:
 @allowed(Role.TEACHER)
 def recorder(request: Request, session_id: str) -> HttpResponse:
     """Record learners at this computer, text by text."""
-    session = _session(request, session_id)
+    session = session_of(request, session_id)
     yes, no = hearable(session)
     context = {
         "session": session,

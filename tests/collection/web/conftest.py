@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages.frontend import CommandLineInterface
+from django.conf import settings
 from django.test import Client
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from collection.web.accounts.models import User
 from tests.collection.web.browsing import CHROMIUM
 from tests.collection.web.world import World, world
+
+
+@pytest.fixture(scope="session", autouse=True)
+def english() -> None:
+    """Compile the English catalogue where it is missing or older than its source, as ``make setup`` does."""
+    source = Path(settings.BASE) / "locale" / "en" / "LC_MESSAGES" / "django.po"
+    with FileLock(Path(tempfile.gettempdir()) / f"parlure-english-{os.getuid()}.lock"):
+        made = source.with_suffix(".mo")
+        if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
+            CommandLineInterface().run(
+                ["pybabel", "--quiet", "compile", f"--input-file={source}", f"--output-file={made}", "--locale=en"]
+            )
 
 
 @pytest.fixture(autouse=True)

@@ -21,10 +21,16 @@ NOT_PAGES |= {
     "notice-audio",
 }
 NOT_PAGES |= {"consent-sheets", "consent-invite", "party-links", "consent-scan", "notice-copy", "notice-publish"}
+NOT_PAGES |= {"rating-next", "rating-audio", "rating-undo", "rating-flag", "round-open"}
 NOT_PAGES |= {"openid_connect_login", "openid_connect_callback"}
+NOT_PAGES |= {"release-progress", "release-approve", "release-rebuild", "holder-again", "holder-told"}
+# Refused without files; test_releases_browser.py looks at them with some.
+NOT_PAGES |= {"release-download", "release-publish", "holder-archive", "holder-notice", "holder-notice-json"}
 """Addresses that show nothing of their own."""
 STEWARDS = ["audit-list", "school-list", "notice-list", "notice-create", "notice-edit", "withdrawal-list"]
-ROLE_OF = dict.fromkeys(STEWARDS, "steward")
+STEWARDS += ["release-list", "release-propose", "release-detail", "release-reject", "holder-list"]
+STEWARDS += ["round-list", "round-create", "round-detail", "round-evaluators", "round-delete"]
+ROLE_OF = dict.fromkeys(STEWARDS, "steward") | {"rating-queue": "evaluator", "rating-rate": "evaluator"}
 """Who looks at a page, when it is not the teacher."""
 
 

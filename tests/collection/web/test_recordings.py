@@ -17,6 +17,7 @@ from django_tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from collection.build import build
+from collection.building import bystanders
 from collection.classes import voiceprints
 from collection.config import BuildConfig
 from collection.intake import read_intake
@@ -34,6 +35,7 @@ from collection.web.recordings.forgetting import silence as silence_task
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
 from collection.web.recordings.requeue import requeue
 from collection.web.recordings.tasks import BUSY, HEARD, SETTLED, listen, lock_of
+from collection.withdrawal import tombstones
 from tests.collection.web.sounding import PAUSE, TEXTS, alone, begin, paused, reading, send, spoken, wav, work
 from tests.collection.web.test_upload import withdrawn
 from tests.collection.web.world import consented
@@ -461,6 +463,24 @@ def test_what_is_kept_and_consented_is_an_intake_folder(client, ours, settings):
     assert {name: facts for name, facts in state_of(settings.VAULT).items() if not name.endswith(".lock")} == {
         name: facts for name, facts in before.items() if not name.endswith(".lock")
     }
+
+
+def test_names_of_classmates_and_teachers_are_found_and_stand_nowhere_in_the_vault(client, ours, settings):
+    ours.teacher.first_name, ours.teacher.last_name = "Odile", "Kervadec"
+    ours.teacher.save()
+    exporting(client, ours)
+    export()
+    secret = vault.key()
+    known = bystanders.read(settings.VAULT)
+    said = tombstones.name_marks
+    for one in (ours.refusing, ours.silent, ours.teacher):
+        marks = said(secret, "portal", f"{one.first_name} {one.last_name}", {ours.school_class.language})
+        assert marks
+        assert marks <= known
+    listed = f"{ours.agreeing.first_name} {ours.agreeing.last_name}"
+    assert not said(secret, "portal", listed, {ours.school_class.language}) <= known
+    everything = b"".join(content for _, content in state_of(settings.VAULT).values())
+    assert ours.refusing.last_name.encode() not in everything
 
 
 def test_what_is_not_allowed_any_more_is_removed(client, ours, settings):

@@ -14,7 +14,11 @@ from collection.schema import Purpose
 from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, SessionKind, Turn
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
+from collection.web.rating.models import Level, Round
+from collection.web.rating.rounds import Wanted, choose, create
 from collection.web.recordings.models import Fate, Recording, Segment, State, Upload
+from collection.web.releases.models import Holder, Kind, Proposal
+from collection.web.releases.models import State as Proposed
 from tests.factories import vowel
 
 PASSWORD = "une phrase assez longue"
@@ -43,6 +47,9 @@ class Place:
     segment: Segment
     upload: Upload
     prompt_list: PromptList
+    release: Proposal
+    """Of this school; its files are nowhere."""
+    holder: Holder
 
 
 @dataclass(frozen=True)
@@ -149,14 +156,29 @@ def place(name: str) -> Place:
             expires_at=timezone.now() + timedelta(days=1),
         ),
         prompt_list=PromptList.objects.create(school=school, title="Salutations", language="en", texts=["Hello."]),
+        release=Proposal.objects.create(name=name, release_name=name, state=Proposed.READY, manifest="a" * 64),
+        holder=Holder.objects.create(
+            release_name=name, organisation="Parlure", target=name, kind=Kind.PUBLICATION, at=timezone.now()
+        ),
     )
 
 
 def world() -> World:
-    """Make both schools, the steward and the evaluator."""
-    return World(
+    """Make both schools, the steward and the evaluator, who is to rate what was read in each school."""
+    made = World(
         ours=place("ours"),
         theirs=place("theirs"),
         steward=account("donnees", Role.STEWARD, None),
         evaluator=account("evaluation", Role.EVALUATOR, None),
     )
+    for one in (made.ours, made.theirs):
+        rating_round(made.steward, [made.evaluator], school=one.school)
+    return made
+
+
+def rating_round(steward: User, evaluators: list[User], school: School | None = None, **settings: object) -> Round:
+    """Open a round of what is kept, of a school or of all; every level unless ``settings`` say otherwise."""
+    purposes = (Purpose.TRAINING.value, Purpose.EVALUATION.value)
+    chosen = choose(Wanted("en", purposes, school))
+    usual = {"title": "Automne", "language": "en", "purposes": list(purposes), "levels": list(Level.values)}
+    return create(steward, {**usual, "raters_each": 1, "repeat_percent": 0, **settings}, evaluators, chosen)

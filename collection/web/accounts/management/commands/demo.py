@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import translation
 
 from collection.consent import today
 from collection.synthetic.sentences import SENTENCES
@@ -48,11 +49,12 @@ class Command(BaseCommand):
         if not School.objects.exists():
             with transaction.atomic():
                 fill()
-        for name, role in ACCOUNTS:
-            self.stdout.write(f"  {name:<12} {PASSWORD}   ({role.label})")
+        with translation.override("en"):  # as everything that commands say
+            for name, role in ACCOUNTS:
+                self.stdout.write(f"  {name:<12} {PASSWORD}   ({role.label})")
         family = Party.objects.filter(role="guardian").first()
         if family is not None:
-            self.stdout.write(f"  /famille/code/ {family.code}   (une famille)")
+            self.stdout.write(f"  /famille/code/ {family.code}   (a family)")
 
 
 def fill() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django_tasks_db.management.commands.db_worker import Command as Worker
 
 from collection.web.recordings.requeue import requeue
+from collection.web.releases import keeping
 
 
 class Command(Worker):
@@ -15,4 +16,6 @@ class Command(Worker):
     def handle(self, **options: Any) -> None:
         """Bring back what killed processes left, then work."""
         requeue()
+        keeping.reconcile()
+        keeping.requeue()
         super().handle(**options)

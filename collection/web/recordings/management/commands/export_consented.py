@@ -24,7 +24,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{done.segments} segments of {done.learners} learners in {settings.VAULT} "
-            f"({done.written} written, {done.removed} removed)."
+            f"({done.written} written, {done.removed} removed, {done.rated} rated by experts)."
         )
         if done.missing:
             self.stderr.write(f"{done.missing} kept segments have no sound any more: look at their recordings.")

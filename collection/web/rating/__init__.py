@@ -1,0 +1,1 @@
+"""Experts rate what learners read: rounds, a blind queue, agreement, and the way into a release."""

@@ -1,0 +1,9 @@
+"""Django's view of this room."""
+
+from django.apps import AppConfig
+
+
+class RatingConfig(AppConfig):
+    """Rating."""
+
+    name = "collection.web.rating"

@@ -1,0 +1,131 @@
+"""Pages of the evaluator: what there is to rate, one reading at a time, and its sound. Nothing tells who speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from collection import audio
+from collection.errors import AudioError
+from collection.web.accounts.access import Request, allowed
+from collection.web.accounts.models import Role
+from collection.web.audit import journal
+from collection.web.rating import flagging, queue
+from collection.web.rating.forms import FlagForm
+from collection.web.rating.models import Flag, Rating, Round
+from collection.web.rating.sheet import sheet
+from collection.web.recordings import sounds
+
+
+def _rating(request: Request, rating_id: str) -> Rating:
+    ratings = Rating.objects.for_user(request.user).select_related("item__round", "item__segment__recording__session")
+    return get_object_or_404(ratings, pk=rating_id)
+
+
+@allowed(Role.EVALUATOR)
+def rating_queue(request: Request) -> HttpResponse:
+    """Show an evaluator's rounds and how far they have come in each."""
+    rounds = [(one, queue.progress(request.user, one)) for one in Round.objects.for_user(request.user)]
+    return render(request, "rating/queue.html", {"rounds": rounds})
+
+
+@allowed(Role.EVALUATOR)
+def rating_next(request: Request, round_id: str) -> HttpResponse:
+    """Go to what is to be rated next, or back to the rounds when nothing is."""
+    found = get_object_or_404(Round.objects.for_user(request.user), pk=round_id)
+    following = queue.progress(request.user, found).following if found.open else None
+    if following is None:
+        messages.success(request, _("Tout est noté dans ce tour. Merci !"))
+        return redirect("rating-queue")
+    return redirect("rating-rate", rating_id=following.pk)
+
+
+@allowed(Role.EVALUATOR)
+def rating_rate(request: Request, rating_id: str) -> HttpResponse:
+    """Show one reading with its scales; keep what is given and go on."""
+    rating = _rating(request, rating_id)
+    item = rating.item
+    if not queue.playable(rating):
+        messages.warning(request, _("Cette lecture n’est plus à noter."))
+        return redirect("rating-next", round_id=item.round_id)
+    missing: list[str] = []
+    if request.method == "POST":
+        pause = "pause" in request.POST
+        missing = queue.save(request.user, rating, request.POST.dict(), finish=not pause)
+        if pause:
+            messages.success(request, _("C’est gardé : vous reprendrez où vous en étiez."))
+            return redirect("rating-queue")
+        rating.refresh_from_db()
+    if rating.finished_at is not None:
+        return redirect("rating-next", round_id=item.round_id)
+    return render(request, "rating/rate.html", _page(request, rating, missing, FlagForm()))
+
+
+@allowed(Role.EVALUATOR)
+def rating_undo(request: Request, rating_id: str) -> HttpResponse:
+    """Go back to the reading that was rated last, and to no other."""
+    rating = _rating(request, rating_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if queue.take_back(request.user, rating):
+        return redirect("rating-rate", rating_id=rating.pk)
+    messages.warning(request, _("Seule la dernière lecture notée peut être reprise."))
+    return redirect("rating-next", round_id=rating.item.round_id)
+
+
+@allowed(Role.EVALUATOR)
+def rating_flag(request: Request, rating_id: str) -> HttpResponse:
+    """Take a reading out of the queue and say why."""
+    rating = _rating(request, rating_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    form = FlagForm(request.POST)
+    if not form.is_valid():
+        if not queue.playable(rating):
+            return redirect("rating-next", round_id=rating.item.round_id)
+        return render(request, "rating/rate.html", _page(request, rating, [], form))
+    flagging.flag(request.user, rating, Flag(form.cleaned_data["why"]), form.cleaned_data["comment"])
+    messages.success(request, _("C’est signalé : cette lecture n’est plus à noter."))
+    return redirect("rating-next", round_id=rating.item.round_id)
+
+
+@allowed(Role.EVALUATOR)
+def rating_audio(request: Request, rating_id: str) -> HttpResponse:
+    """Play what is to be rated: cut out now, consent asked now, kept in no cache."""
+    rating = _rating(request, rating_id)
+    if not queue.playable(rating):
+        raise PermissionDenied
+    try:
+        samples = sounds.stretch(rating.item.segment)
+    except AudioError:
+        raise Http404 from None
+    if not len(samples):
+        raise Http404
+    with transaction.atomic():
+        journal.record(request.user, "rating.play", rating)
+    response = HttpResponse(audio.encode_flac(samples), content_type="audio/flac")
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _page(request: Request, rating: Rating, missing: list[str], flag_form: FlagForm) -> dict[str, Any]:
+    found = rating.item.round
+    return {
+        "rating": rating,
+        "round": found,
+        "language": found.language,
+        "text": rating.item.text,
+        "progress": queue.progress(request.user, found),
+        "before": queue.last(request.user, found),
+        "missing": len(missing),
+        "first_missing": missing[0] if missing else "",
+        "flag_form": flag_form,
+        **sheet(rating.item, found, rating.marks, missing),
+    }

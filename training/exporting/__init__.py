@@ -1,0 +1,1 @@
+"""A checkpoint as ONNX graphs, and their int8 twins."""

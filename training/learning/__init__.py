@@ -1,0 +1,1 @@
+"""How models learn: data, stages, trainers, and encoders of one's own."""

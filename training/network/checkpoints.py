@@ -1,0 +1,67 @@
+"""One door to every kind of model: a checkpoint of torch, an exported one or an ensemble, from a folder or the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from training import lineage
+from training.errors import ModelError
+from training.network.ensembles import Ensemble, is_ensemble, open_members
+from training.network.onnx_model import OnnxPhoneModel, is_exported
+from training.network.posteriors import PosteriorModel
+
+PARTS = ["*.json", "*.safetensors", "*.onnx", "*.npy"]
+"""What is downloaded of a model on the Hub."""
+
+
+def open_model(folder_or_name: str | Path, device: str | None = None) -> PosteriorModel:
+    """Return the model in a folder or under a Hub name; warns of one that learned from a voice that was withdrawn.
+
+    ``device`` is a torch device, by default the GPU if there is one; an exported model is on the CPU by default. Raises
+    ``ModelError`` where there is no model, or one without phones.
+    """
+    folder = local(folder_or_name)
+    model: PosteriorModel
+    if is_ensemble(folder):
+        model = Ensemble([open_model(member, device) for member in open_members(folder)])
+    else:
+        model = OnnxPhoneModel(folder, device) if is_exported(folder) else _checkpoint(folder, device)
+    if not model.config.inventory:
+        raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
+    lineage.warn_withdrawn(folder)
+    return model
+
+
+def local(folder_or_name: str | Path) -> Path:
+    """Return a folder as it is, and what the Hub holds under a name as the folder it was downloaded to."""
+    folder = Path(folder_or_name).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(folder_or_name), allow_patterns=PARTS))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"No checkpoint at {folder_or_name}: give a folder that training.train or training.export wrote, or a Hub "
+            f"name. ({error})"
+        ) from error
+
+
+def _checkpoint(folder: Path, device: str | None) -> PosteriorModel:
+    from training.network.model import (
+        PhoneModel,  # the library of the encoders loads slowly: exported models do without it
+    )
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        model: PhoneModel = PhoneModel.from_pretrained(folder)
+    except OSError as error:
+        raise ModelError(
+            f"No checkpoint at {folder}: give a folder that training.train or training.export wrote, or a Hub name. "
+            f"({error})"
+        ) from error
+    torch.nn.Module.to(model, device)
+    return model.train(False)

@@ -1,0 +1,187 @@
+"""From phone features to scores: a small masked transformer over the canonical phones of an utterance.
+
+Shapes: B utterances, S phones, W words, F measures, L encoder layers of width D. Scores are on the human scales: phones
+0-2, words and utterances 0-10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from training.network.phone_features import PhoneFeatures
+
+PHONE_SCALE, SCALE = 2.0, 10.0
+"""Best phone accuracy; best score of a word or an utterance."""
+WORD_SCORES = ("accuracy", "stress", "total")
+UTTERANCE_SCORES = ("accuracy", "fluency", "completeness", "prosody", "total")
+
+
+@dataclass(frozen=True)
+class ScorerShape:
+    """What a scorer must know to be built again; it travels in the configuration of its model.
+
+    ``symbols`` V (blank included), ``measures`` F, ``state_layers`` which encoder states are heard, ``state_width`` D;
+    the rest as in ``training.config.ScorerConfig``.
+    """
+
+    symbols: int
+    measures: int
+    state_layers: tuple[int, ...]
+    state_width: int
+    members: int = 1
+    size: int = 96
+    layers: int = 3
+    heads: int = 4
+    projection: int = 64
+    dropout: float = 0.2
+    states_dropout: float = 0.4
+    untold: tuple[str, ...] = ()
+    """Scores that nobody gave in training, ``word.stress`` or ``utterance.completeness``: they stay unknown."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a configuration file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerBatch:
+    """Padded features of several utterances.
+
+    ``phones`` (B, S) symbol indices, 0 where padded; ``words`` (B, S); ``places`` (B, S): 0 first in its word, 1
+    inside, 2 last; ``measures`` (B, S, F); ``states`` (B, S, L, D).
+    """
+
+    phones: Tensor
+    words: Tensor
+    places: Tensor
+    measures: Tensor
+    states: Tensor
+
+    def to(self, device: torch.device) -> ScorerBatch:
+        """Return the batch on a device."""
+        return ScorerBatch(*(getattr(self, part.name).to(device) for part in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerOutput:
+    """Scores of several utterances; what is padded has no meaning.
+
+    ``accuracy`` (B, S) 0-2; ``bad`` (B, S) logit of a mispronunciation; ``words`` (B, W, 3) and ``utterance`` (B, 5),
+    0-10, in the order of ``WORD_SCORES`` and ``UTTERANCE_SCORES``.
+    """
+
+    accuracy: Tensor
+    bad: Tensor
+    words: Tensor
+    utterance: Tensor
+
+
+def collate(features: Sequence[PhoneFeatures]) -> ScorerBatch:
+    """Pad the features of several utterances."""
+    return ScorerBatch(
+        pad_sequence([each.targets for each in features], batch_first=True),
+        pad_sequence([each.words for each in features], batch_first=True),
+        pad_sequence([_places(each.words) for each in features], batch_first=True),
+        pad_sequence([each.measures for each in features], batch_first=True),
+        pad_sequence([each.states.float() for each in features], batch_first=True),
+    )
+
+
+def _places(words: Tensor) -> Tensor:
+    """Return (S,): 0 for the first phone of a word, 2 for the last of a longer one, 1 inside."""
+    changes = words[1:] != words[:-1]
+    edge = torch.ones(1, dtype=torch.bool)
+    first, last = torch.cat([edge, changes]), torch.cat([changes, edge])
+    return torch.where(first, 0, torch.where(last, 2, 1))
+
+
+class Scorer(nn.Module):
+    """Several equal networks that learned from different seeds; their scores are averaged."""
+
+    shift: Tensor
+    scale: Tensor
+    threshold: Tensor
+
+    def __init__(self, shape: ScorerShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.members = nn.ModuleList(Member(shape) for _ in range(shape.members))
+        # Calibration of the probability of a mispronunciation (Platt 2000) and the threshold: from validation speakers.
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("threshold", torch.tensor(0.5))
+
+    def forward(self, batch: ScorerBatch) -> ScorerOutput:
+        """Return the scores of a batch."""
+        found = [member(batch) for member in self.members]
+        names = ("accuracy", "bad", "words", "utterance")
+        mean = {name: torch.stack([getattr(each, name) for each in found]).mean(0) for name in names}
+        return ScorerOutput(**{**mean, "bad": self.scale * mean["bad"] + self.shift})
+
+
+class Member(nn.Module):
+    """One network: symbol, measures and states of each phone, three layers of attention, a head for each level."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, shape: ScorerShape) -> None:
+        super().__init__()
+        size = shape.size
+        self.register_buffer("mean", torch.zeros(shape.measures))
+        self.register_buffer("deviation", torch.ones(shape.measures))
+        self.symbol = nn.Embedding(shape.symbols, size)
+        self.place = nn.Embedding(3, size)
+        self.measure = nn.Linear(shape.measures, size)
+        self.layer_weights = nn.Parameter(torch.zeros(len(shape.state_layers)))
+        self.project = nn.Sequential(
+            nn.Dropout(shape.states_dropout),
+            nn.Linear(shape.state_width, shape.projection),
+            nn.GELU(),
+            nn.Linear(shape.projection, size),
+        )
+        layer = nn.TransformerEncoderLayer(
+            size, shape.heads, 2 * size, shape.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.attention = nn.TransformerEncoder(layer, shape.layers, nn.LayerNorm(size), enable_nested_tensor=False)
+        # Neighbours are told apart by their distance in the canonical sequence; texts longer than this share a place.
+        self.position = nn.Embedding(256, size)
+        nn.init.normal_(self.position.weight, std=0.02)
+        self.phone = nn.Linear(size, 2)
+        self.word = nn.Linear(size, len(WORD_SCORES))
+        self.utterance = nn.Linear(size, len(UTTERANCE_SCORES))
+
+    def forward(self, batch: ScorerBatch) -> ScorerOutput:
+        """See ``Scorer.forward``."""
+        real = batch.phones > 0
+        order = torch.arange(batch.phones.shape[1], device=real.device).clamp(max=self.position.num_embeddings - 1)
+        x = self.symbol(batch.phones) + self.place(batch.places) + self.position(order)
+        x = x + self.measure((batch.measures - self.mean) / self.deviation)
+        if len(self.layer_weights):
+            states = nn.functional.layer_norm(batch.states, batch.states.shape[-1:])
+            x = x + self.project(torch.einsum("bsld,l->bsd", states, self.layer_weights.softmax(0)))
+        x = self.attention(x, src_key_padding_mask=~real)
+        accuracy, bad = self.phone(x).unbind(-1)
+        share = real[..., None].to(x)
+        whole = (x * share).sum(1) / share.sum(1).clamp(min=1)
+        # Most phones are right: two above 0 is where learning begins.
+        return ScorerOutput(
+            PHONE_SCALE * torch.sigmoid(accuracy + 2.0),
+            bad - 2.0,
+            SCALE * torch.sigmoid(self.word(by_word(x, batch.words, real)) + 1.0),
+            SCALE * torch.sigmoid(self.utterance(whole) + 1.0),
+        )
+
+
+def by_word(x: Tensor, words: Tensor, real: Tensor) -> Tensor:
+    """Return (B, W, size): the mean over each word's phones of ``x`` (B, S, size); W is the highest word + 1."""
+    count = int(words.max()) + 1
+    member = (words[:, None] == torch.arange(count, device=words.device)[None, :, None]) & real[:, None]
+    share = member.to(x)
+    return share @ x / share.sum(-1, keepdim=True).clamp(min=1)
