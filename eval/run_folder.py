@@ -82,6 +82,15 @@ def stored(out: Path) -> dict[str, Any]:
     return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
 
 
+def holds(out: Path, heard: str) -> bool:
+    """Tell whether a folder holds whole tables of what was ``heard``, so that new figures need no hearing."""
+    finished = manifest.read(out) or {}
+    files: Mapping[str, str] = finished.get("files", {})
+    return finished.get("heard") == heard and all(
+        (out / name).is_file() and manifest.file_sha256(out / name) == files.get(name) for name in predictions.FILES
+    )
+
+
 def remove(out: Path) -> None:
     """Remove what an earlier run left, the marker first."""
     for name in (manifest.NAME, METRICS_FILE, *predictions.FILES):

@@ -102,11 +102,11 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     separate = separation(release, origin, evaluated, selections)
     used, heard = run_folder.used(selections), hearing(config, model, release, kind, selections)
     finished = manifest.read(out)
-    again = finished is not None and finished.get("heard") == heard
-    if finished is not None and finished.get("inputs") != inputs and not again:
-        raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
     if finished is not None and (finished.get("inputs"), finished.get("used")) == (inputs, used):
         return run_folder.stored(out)
+    again = run_folder.holds(out, heard)
+    if finished is not None and finished.get("inputs") != inputs and not again:
+        raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
     if finished is not None and again and finished["config"].get("voices") == config.voices:
         separate["by_voice"] = run_folder.stored(out)["protocol"]["speakers"].get("by_voice")
     elif config.voices:

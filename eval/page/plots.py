@@ -119,7 +119,7 @@ def rate_by_group(
             low, high = (row.get(end) for end in ends)
             if low is not None and high is not None:
                 axes.plot([100 * low, 100 * high], [place, place], color=colours.accent, linewidth=2.5)
-            axes.plot(100 * row[rate], place, "o", color=colours.accent, markersize=7)
+            axes.plot(100 * row[rate], place, "o", color=colours.accent, markersize=7, clip_on=False)
         if overall is not None:
             axes.axvline(100 * overall, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
             axes.annotate("all", (100 * overall, 1.0), (0, 3), xycoords=("data", "axes fraction"),

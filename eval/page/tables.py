@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.agreement import LEVELS
 from eval.bootstrap import FEWEST_SPEAKERS
-from eval.groups import NOT_STATED
+from eval.groups import NOT_STATED, OWN_TABLE
 from eval.page.published import printed
 from eval.page.scorer import bias_ends, human_text
 from eval.text import NONE, figure_text, interval_text, plain, signed_text
@@ -160,6 +160,7 @@ def _group_cell(row: dict[str, Any] | None, fewest: int) -> dict[str, Any]:
         "frr": figure_text(row["frr"], True),
         "frr_interval": _few(row) if row.get("frr_low") is None else interval_text(_ends(row, "frr")),
         "bias": None if row.get("bias") is None else signed_text(row["bias"]),
+        "no_bias": "told for children and adults only" if row["by"] == OWN_TABLE else "no score on the human scale",
         "bias_interval": bias_ends(row),
         "standardised": signed_text(row.get("bias_standardised")),
         "mse": figure_text(row.get("mse")),

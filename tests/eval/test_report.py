@@ -18,7 +18,7 @@ from eval.bootstrap import BootstrapConfig
 from eval.diagnosis import NOT_WRITTEN
 from eval.errors import ReportError
 from eval.page.protocol import warnings
-from eval.page.published import published
+from eval.page.published import printed, published
 from eval.page.render import render
 from eval.predictions import FILES, Predictions, read, write
 from eval.report import ReportConfig, read_run, work
@@ -198,7 +198,7 @@ def test_metrics_of_before_words_were_scored_make_the_page_they_made(made_up: Ca
     sections = [
         attributes.get("aria-labelledby") for tag, attributes in Page(render([old], "t")).tags if tag == "section"
     ]
-    assert sections == ["headline", "human", "confusions", "groups", "protocol", "words"]
+    assert sections == ["headline", "all", "human", "confusions", "groups", "protocol", "words"]
     assert "Children and adults" in render([new], "t")
 
 
@@ -206,7 +206,7 @@ def test_a_scorer_shows_what_only_it_can_say(scorer: dict[str, Any]) -> None:
     html = render([scorer], "t")
     page = Page(html)
     sections = [attributes.get("aria-labelledby") for tag, attributes in page.tags if tag == "section"]
-    assert sections[:6] == ["headline", "alone", "levels", "raters", "doubt", "bias"]
+    assert sections[:7] == ["headline", "all", "alone", "levels", "raters", "doubt", "bias"]
     children = next(row for row in scorer["bias"] if row["group"] == "children")
     kappa = next(row for row in scorer["raters"] if row["level"] == "words" and row["score"] == "total")["kappa"]
     assert f"{kappa['low']:.3f} to {kappa['high']:.3f}" in page.text
@@ -334,6 +334,9 @@ def test_a_public_corpus_stands_beside_what_others_printed(scorer: dict[str, Any
     table = published([public, scorer], ["a", "b"])
     assert table is not None
     assert [row["name"] for row in table["rows"]][:2] == ["a", "Kaldi GOP regression"]
+    assert printed([public], "phone_pcc") == "0.450 to 0.742"
+    assert "0.450 to 0.742" in page.text
+    assert printed([scorer], "phone_pcc") == printed([public], "auc") == ""
     cells = dict(zip(table["columns"], table["rows"][0]["cells"], strict=True))
     assert cells["phone PCC"]["value"] == f"{own['value']:.3f}"
     gopt = next(row for row in table["rows"] if row["name"] == "GOPT")

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -261,6 +262,26 @@ def test_a_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
         assert fresh[name] == first[name]
 
 
+def test_other_figures_of_the_same_run_need_no_second_hearing(model: Path, release: Release, tmp_path: Path) -> None:
+    score(config(model, release, tmp_path, groups=["gender"]))
+    found = predictions.read(tmp_path)
+    marked = pa.array([-123.0, *found.phones["gop"].to_pylist()[1:]])
+    place = found.phones.column_names.index("gop")
+    predictions.write(tmp_path, dataclasses.replace(found, phones=found.phones.set_column(place, "gop", marked)))
+    facts = manifest.read(tmp_path)
+    files = {**facts["files"], predictions.PHONES_FILE: manifest.file_sha256(tmp_path / predictions.PHONES_FILE)}
+    manifest.write(tmp_path, {**facts, "files": files})
+    metrics = score(config(model, release, tmp_path, groups=["level"], name="renamed"))
+    assert {row["by"] for row in metrics["groups"]} == {"level"}
+    assert metrics["model"]["name"] == "renamed"
+    assert json.loads((tmp_path / METRICS_FILE).read_text("utf-8"))["model"]["name"] == "renamed"
+    assert predictions.read(tmp_path).phones["gop"][0].as_py() == -123.0
+    # Tables that are not what the marker says are not believed: another setting is refused, the same one heard again.
+    (tmp_path / predictions.WORDS_FILE).unlink()
+    with pytest.raises(ScoreError, match="Choose another out"):
+        score(config(model, release, tmp_path, groups=["gender"], name="renamed"))
+
+
 def test_a_stopped_run_goes_on_and_gives_the_same(model: Path, release: Release, tmp_path: Path) -> None:
     assessor = Assessor.from_pretrained(model, "cpu")
     chosen = [select(release, split, date(2029, 12, 31), PHONES) for split in ("validation", "test")]
@@ -272,14 +293,14 @@ def test_a_stopped_run_goes_on_and_gives_the_same(model: Path, release: Release,
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     whole.mkdir()
     stopped.mkdir()
-    first, _ = predict(assessor, release, chosen, "gop_sf", 60.0, whole, lambda done: None, window=4)
+    first = predict(assessor, release, chosen, "gop_sf", 60.0, whole, lambda done: None, window=4)
     with pytest.raises(KeyboardInterrupt):
         predict(assessor, release, chosen, "gop_sf", 60.0, stopped, stop, window=4)
     kept = {folder.name: folder.stat().st_mtime_ns for folder in stopped.iterdir()}
     assert sorted(kept) == ["validation-000000", "validation-000001"]
     # A window that was being written when the run was stopped is done again.
     (stopped / ".validation-000002.partial").mkdir()
-    again, _ = predict(assessor, release, chosen, "gop_sf", 60.0, stopped, lambda done: None, window=4)
+    again = predict(assessor, release, chosen, "gop_sf", 60.0, stopped, lambda done: None, window=4)
     assert {name: (stopped / name).stat().st_mtime_ns for name in kept} == kept
     assert again.phones.equals(first.phones)
     assert again.utterances.equals(first.utterances)
