@@ -75,6 +75,12 @@ def select(release: Release, split: str, on: date, inventory: Container[str], li
         else:
             kept.append(row["utterance_id"])
             speakers.add(row["speaker_id"])
+    if len(set(kept)) < len(kept):
+        name = next(name for name, count in Counter(kept).items() if count > 1)
+        raise ScoreError(
+            f"Utterance {name} stands twice in split {split} of release {release.name}: it would count twice. Build or "
+            "copy the release again."
+        )
     return Selection(split, tuple(kept), frozenset(speakers), dict(sorted(left.items())))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Rating, Scores, Split, Word, WordScores
 from eval import predictions
 from eval.errors import ScoreError
+from eval.gate import Policy, figure_checks
 from eval.headline import remarks, table
+from eval.page.protocol import warnings
 from eval.predict import batches, judged, predict, select
 from eval.run_folder import METRICS_FILE, METRICS_VERSION
 from eval.score import PARTS, ScoreConfig, score
@@ -24,6 +27,7 @@ from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage
 from training.assess import Assessor
+from training.errors import ModelError
 from training.lineage import Lineage
 from training.network.phone_features import width
 from training.network.scorer import Scorer, ScorerShape
@@ -340,6 +344,44 @@ def test_other_results_are_never_overwritten(scored: Path, model: Path, release:
 def test_speakers_the_model_learned_from_are_refused(model: Path, release: Release, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match="learned from by this model"):
         score(config(model, release, tmp_path, split="train"))
+
+
+def test_validation_speakers_may_be_tried_on_and_the_page_says_so(
+    model: Path, release: Release, tmp_path: Path
+) -> None:
+    tuned = tmp_path / "model"
+    phone_model().save_pretrained(tuned)
+    splits = ("train", "validation")
+    heard = frozenset(row["speaker_id"] for split in splits for row in release.rows(split, ["speaker_id"]))
+    lineage.write(tuned, Lineage("random", "0.0.0", (lineage.ancestor(release, splits, heard),)))
+    metrics = score(config(tuned, release, tmp_path / "out", split="validation", calibration="train"))
+    assert metrics["protocol"]["speakers"]["shared_with_training"] == 6
+    assert "no figure to show" in warnings([metrics], ["tuned"])[0]
+    (check,) = figure_checks(Policy("p"), metrics)
+    assert (check.passed, check.why) == (False, "its epoch and thresholds were chosen on them")
+    with pytest.raises(ScoreError, match="learned from by this model"):
+        score(config(tuned, release, tmp_path / "other", split="train"))
+
+
+def test_a_model_of_a_newer_schema_is_refused(model: Path, release: Release, tmp_path: Path) -> None:
+    newer = tmp_path / "model"
+    shutil.copytree(model, newer)
+    told = json.loads((newer / "config.json").read_text("utf-8"))
+    (newer / "config.json").write_text(json.dumps({**told, "schema_version": "2.0.0"}), "utf-8")
+    with pytest.raises(ModelError, match=r"has schema 2\.0\.0, this Parlure reads .*: update Parlure"):
+        score(config(newer, release, tmp_path / "out"))
+
+
+def test_an_utterance_that_stands_twice_is_named(tmp_path: Path) -> None:
+    rows = [utterance(1, "spk_a"), utterance(1, "spk_b")]
+    twice = write_release(tmp_path, {Split.TEST: rows})
+    with pytest.raises(ScoreError, match="utt_0001 stands twice in split test"):
+        select(twice, "test", date(2029, 12, 31), PHONES)
+
+
+def test_what_the_model_has_no_phone_for_is_said_first(scored: Path) -> None:
+    metrics = json.loads((scored / METRICS_FILE).read_text("utf-8"))
+    assert "does not know a phone of 1 utterance(s)" in warnings([metrics], ["m"])[0]
 
 
 def test_speakers_of_another_release_are_not_called_strangers(model: Path, release: Release, tmp_path: Path) -> None:
