@@ -130,7 +130,7 @@ def _beyond_correlation(table: Floats, owners: Codes, unit: str, config: Bootstr
     none = f"no {unit} was scored by two raters" if not _shared(table) else f"no {unit} was scored by every rater"
     found = {
         name: _figure(
-            sums, partial(intraclass_statistic, raters=table.shape[1], of_mean=of_mean), none, whole.any(), config
+            sums, partial(intraclass_statistic, raters=table.shape[1], of_mean=of_mean), none, bool(whole.any()), config
         )
         for name, of_mean in (("icc", False), ("icc_of_mean", True))
     }

@@ -50,7 +50,7 @@ class Drawing:
 def inline(drawing: Drawing, name: str) -> str:
     """Return an accessible SVG element; ``name`` begins its ids, so that two on a page do not meet."""
     buffer = io.StringIO()
-    with mpl.rc_context({**_style(STAND_INS), "svg.hashsalt": name}):
+    with mpl.rc_context(_style(STAND_INS, name)):
         _figure(drawing, STAND_INS).savefig(buffer, format="svg", transparent=True, metadata=_undated())
     return _as_element(buffer.getvalue(), name, drawing.title)
 
@@ -60,7 +60,7 @@ def save(drawings: Mapping[str, Drawing], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, drawing in drawings.items():
-        with mpl.rc_context({**_style(PAPER), "svg.hashsalt": name}):
+        with mpl.rc_context(_style(PAPER, name)):
             figure = _figure(drawing, PAPER)
             for kind, settings in (("svg", {"metadata": _undated()}), ("png", {"dpi": DOTS_PER_INCH})):
                 path = folder / f"{name}.{kind}"
@@ -79,8 +79,9 @@ def _undated() -> dict[str, None]:
     return {"Date": None, "Creator": None}
 
 
-def _style(colours: Palette) -> dict[str, Any]:
+def _style(colours: Palette, name: str) -> Any:
     return {
+        "svg.hashsalt": name,
         "svg.fonttype": "none",
         # Names are data: a dollar sign in one starts no formula.
         "text.parse_math": False,
