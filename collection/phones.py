@@ -116,20 +116,6 @@ def normalise(text: str, language: str = "en-US") -> list[str]:
     return _words(text, primary_subtag(language))
 
 
-def same_words(said: str, text: str, language: str) -> bool:
-    """Tell whether words are those of a text, as written or as read aloud, whatever their case and punctuation."""
-    if _letters(said) == _letters(text):
-        return True
-    try:
-        return _letters(said) == _letters(" ".join(normalise(text, language)))
-    except PhoneError:
-        return False
-
-
-def _letters(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
-
-
 @dataclass(frozen=True, slots=True)
 class WordPhones:
     """A word and its accepted pronunciations; the first is the canonical one that scores are given against."""

@@ -9,13 +9,14 @@ they give every total of a word and 98 % of those of a sentence (experts changed
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from statistics import fmean, median
 
 from collection.schema import Phone, Rating, Scores, Word, WordScores
 
 _SENTENCE = (("accuracy", 0.8), ("fluency", 0.1), ("prosody", 0.1))
 _WORD = (("accuracy", 0.8), ("stress", 0.2))
+_SCORES = tuple(field.name for field in fields(Scores))
 
 
 def with_totals(rating: Rating) -> Rating:
@@ -32,34 +33,28 @@ def consensus(
     A rater without marks of words, or of phones, has an empty list there, and counts for nothing there. What nobody
     scored is ``None``.
     """
-    heard = [rater for rater in raters if rater.words]
+    heard = [rater.words for rater in raters if rater.words]
     marked = [rater.phones for rater in raters if rater.phones]
     return (
         tuple(
             replace(
-                word, **{name: _middle(getattr(rater.words[index], name) for rater in heard) for name in _names(_WORD)}
+                word,
+                accuracy=_middle(given[index].accuracy for given in heard),
+                stress=_middle(given[index].stress for given in heard),
+                total=_middle(given[index].total for given in heard),
             )
             for index, word in enumerate(words)
         ),
         tuple(replace(phone, accuracy=_mean(given[index] for given in marked)) for index, phone in enumerate(phones)),
-        Scores(
-            **{
-                name: _middle(getattr(rater.scores, name) for rater in raters)
-                for name in ("completeness", *_names(_SENTENCE))
-            }
-        ),
+        Scores(**{name: _middle(getattr(rater.scores, name) for rater in raters) for name in _SCORES}),
     )
-
-
-def _names(weights: Iterable[tuple[str, float]]) -> tuple[str, ...]:
-    return (*(name for name, _ in weights), "total")
 
 
 def _total(scores: Scores | WordScores, weights: Iterable[tuple[str, float]]) -> float | None:
     parts = [(getattr(scores, name), weight) for name, weight in weights]
     if any(value is None for value, _ in parts):
         return None
-    return round(sum(value * weight for value, weight in parts), 1)
+    return round(float(sum(value * weight for value, weight in parts)), 1)
 
 
 def _middle(values: Iterable[float | None]) -> float | None:

@@ -53,7 +53,7 @@ class WithdrawConfig:
     runs: list[str] = field(default_factory=list)
     """Folders under which to look for models; they are listed here, and marked by ``training.lineage``."""
     by: str = "learner"
-    """Who withdrew: learner or guardian."""
+    """Who withdrew: learner or guardian; controller when nobody did and the announced retention is over."""
     entity: str | None = None
     """Opaque id, in the register, of who withdrew; needed when the register knows several, or none, of them."""
     destroy: bool = False
@@ -185,10 +185,10 @@ def _event(config: WithdrawConfig, record: ConsentRecord, at: datetime) -> Event
 
     Where an old register was restored nobody knows who it was: the controller then says that the consent has ended.
     """
-    if config.learner is None:
+    if config.learner is None or config.by == Role.CONTROLLER:
         return Event(EventState.EXPIRED, at, Role.CONTROLLER, record.controller)
     if config.by not in (Role.LEARNER, Role.GUARDIAN):
-        raise ConfigError(f"by={config.by}: give {Role.LEARNER} or {Role.GUARDIAN}.")
+        raise ConfigError(f"by={config.by}: give {Role.LEARNER}, {Role.GUARDIAN} or {Role.CONTROLLER}.")
     said = {(one.role, one.entity) for one in record.signatures} | {(one.role, one.entity) for one in record.events}
     people = {config.entity} if config.entity else {entity for role, entity in said if role == config.by}
     if len(people) != 1:

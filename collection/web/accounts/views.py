@@ -38,7 +38,11 @@ class SignIn(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Offer the school's identity provider, if there is one."""
-        offered = {"oidc": settings.OIDC_ID, "oidc_name": settings.OIDC_NAME or _("mon établissement")} if settings.OIDC_ISSUER else {}
+        offered = (
+            {"oidc": settings.OIDC_ID, "oidc_name": settings.OIDC_NAME or _("mon établissement")}
+            if settings.OIDC_ISSUER
+            else {}
+        )
         return {**super().get_context_data(**kwargs), **offered}
 
 

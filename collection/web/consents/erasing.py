@@ -25,7 +25,7 @@ from collection.classes import voiceprints
 from collection.errors import ParlureError
 from collection.intake import REGISTER, ROSTER, read_intake
 from collection.keys import read_key
-from collection.register import read_register, write_register
+from collection.register import Role, read_register, write_register
 from collection.releases import work_folder
 from collection.web.audit import journal
 from collection.web.classes.models import Learner
@@ -43,14 +43,17 @@ Stretch = list[str | float]
 """A recording's id, start and end in seconds."""
 
 
-def begin(consent: Consent, party: Party, at: datetime | None = None) -> Withdrawal:
-    """Take everything of a learner out of reach, end their links, and queue its destruction; inside a transaction."""
+def begin(consent: Consent, party: Party | None, at: datetime | None = None) -> Withdrawal:
+    """Take everything of a learner out of reach, end their links, and queue its destruction; inside a transaction.
+
+    ``party`` is who withdrew; ``None`` when nobody did and the announced retention is over.
+    """
     at = at or timezone.now()
     found = Withdrawal(
         consent=consent,
         subject=answers.pipeline_id(consent.learner),
-        role=party.role,
-        entity=str(party.pk),
+        role=party.role if party else Role.CONTROLLER,
+        entity=str(party.pk) if party else consent.notice.controller[:64],
         at=at,
     )
     found.files, found.stretches = forget(consent.learner, at)

@@ -228,7 +228,7 @@ class Withdrawal(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="withdrawals")
     subject = models.UUIDField(unique=True)
-    role = models.CharField(max_length=16, choices=ROLES)
+    role = models.CharField(max_length=16, choices=[*ROLES, ("controller", _("terme de la conservation"))])
     entity = models.CharField(max_length=64)
     at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=WithdrawalState.choices, default=WithdrawalState.WAITING)

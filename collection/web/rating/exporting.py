@@ -14,7 +14,7 @@ from collection.web.rating.models import Item, Rating, Round
 from collection.web.rating.scales import as_rating
 
 
-def annotations(segments: Iterable[UUID]) -> dict[tuple[str, int], Annotation]:
+def ratings_of(segments: Iterable[UUID]) -> dict[tuple[str, int], Annotation]:
     """Return what experts said of some segments, as far as consent covers the purposes of their round today.
 
     A reading goes out with all its raters: once each of them has finished it, or the round is closed. Of two rounds the

@@ -22,7 +22,7 @@ MOST_READINGS = 2_000
 _SHARING = Purpose.SHARING.value
 
 
-class Evaluators(forms.ModelMultipleChoiceField):
+class Evaluators(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Accounts that may rate, by their names."""
 
     def __init__(self, **more: Any) -> None:

@@ -41,15 +41,15 @@ def permitted(segments: Iterable[Segment], purposes: Iterable[str]) -> set[UUID]
     """
     found = list(segments)
     wanted = tuple(Purpose(purpose) for purpose in purposes)
-    speakers = {segment.learner_id for segment in found}
-    learners = {learner.pk: learner for learner in with_answers(Learner.objects.filter(pk__in=speakers - {None}))}
+    speakers = {segment.learner_id for segment in found if segment.learner_id is not None}
+    learners = {learner.pk: learner for learner in with_answers(Learner.objects.filter(pk__in=speakers))}
     answers: dict[tuple[UUID, UUID | None], bool] = {}
     allowed = set()
     for segment in found:
         session = segment.recording.session
         which = (session.pk, segment.learner_id)
         if which not in answers:
-            learner = learners.get(segment.learner_id)
+            learner = learners.get(segment.learner_id) if segment.learner_id is not None else None
             answers[which] = learner is not None and refusal(session, learner) is None and allows(learner, wanted)
         if answers[which]:
             allowed.add(segment.pk)
@@ -108,7 +108,7 @@ def last(user: User, found: Round) -> Rating | None:
 def take_back(user: User, rating: Rating) -> bool:
     """Open the rating that was finished last again, as a draft; tell whether it is open now."""
     with transaction.atomic():
-        locked = Rating.objects.select_for_update().select_related("item__round").get(pk=rating.pk)
+        locked = Rating.objects.select_for_update(of=("self",)).select_related("item__round").get(pk=rating.pk)
         if locked.finished_at is None:
             return True
         if locked != last(user, locked.item.round):

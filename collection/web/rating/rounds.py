@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
@@ -121,7 +121,14 @@ def deal(found: Round) -> None:
             }
             ordered = dealing.order(own, rater, found.repeat_percent, seed)
             Rating.objects.bulk_create(
-                Rating(item=items[item], evaluator_id=UUID(rater), position=position, repeat=repeat)
+                # An id that the same deal gives again: a page that is open meanwhile can still be sent.
+                Rating(
+                    id=uuid5(items[item].pk, f"{rater}/{repeat}"),
+                    item=items[item],
+                    evaluator_id=UUID(rater),
+                    position=position,
+                    repeat=repeat,
+                )
                 for position, (item, repeat) in enumerate(ordered)
                 if (item, rater, repeat) not in there
             )

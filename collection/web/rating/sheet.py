@@ -45,10 +45,10 @@ def _group(cell: Cell, marks: Marks, missing: Collection[str]) -> dict[str, Any]
 
 def _phone(item: Item, word: int, phone: int, language: str) -> dict[str, Any]:
     symbol = item.words[word]["phones"][phone]
-    shown = ipa(symbol, language)
     stressed = item.words[word]["stressed"] == phone and item.words[word]["syllables"] > 1
+    shown = ipa(symbol, language, stressed)
     return {
-        "ipa": f"ˈ{shown}" if stressed else shown,
+        "ipa": shown,
         "symbol": "" if shown == symbol else symbol,
         "label": _("Son %(n)s") % {"n": phone + 1},
     }

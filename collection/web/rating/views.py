@@ -39,7 +39,10 @@ def rating_queue(request: Request) -> HttpResponse:
 def rating_next(request: Request, round_id: str) -> HttpResponse:
     """Go to what is to be rated next, or back to the rounds when nothing is."""
     found = get_object_or_404(Round.objects.for_user(request.user), pk=round_id)
-    following = queue.progress(request.user, found).following if found.open else None
+    if not found.open:
+        messages.warning(request, _("Ce tour est fermé pour l’instant."))
+        return redirect("rating-queue")
+    following = queue.progress(request.user, found).following
     if following is None:
         messages.success(request, _("Tout est noté dans ce tour. Merci !"))
         return redirect("rating-queue")

@@ -23,7 +23,7 @@ from collection.web.accounts.models import User
 from collection.web.audit import journal
 from collection.web.classes.models import Learner, SchoolClass
 from collection.web.consents.answers import pipeline_id, record_of, with_answers
-from collection.web.rating.exporting import annotations
+from collection.web.rating.exporting import ratings_of
 from collection.web.recordings import sounds, vault
 from collection.web.recordings.models import Fate, Recording, Segment, State
 from collection.web.recordings.permission import refusal
@@ -73,7 +73,7 @@ def export() -> Exported:
         heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
         people = {own: _learner(own, learner) for own, learner in heard.items()}
         records = [record for learner in heard.values() if (record := record_of(learner)) is not None]
-        rated = annotations(UUID(recording.recording_id) for recording in recordings)
+        rated = ratings_of(UUID(recording.recording_id) for recording in recordings)
         _write(folder, Intake(SOURCE, people, tuple(recordings), rated), records)
         _write_bystanders(folder, {one.recording.session.school_class_id for one in segments}, set(heard.values()))
         removed = _remove_others(folder, {recording.path.name for recording in recordings})

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from markdown_it import MarkdownIt
@@ -62,7 +64,9 @@ def left_out(proposal: Proposal) -> Counter[str]:
     nobodys = kept.filter(learner__isnull=True) | kept.filter(text="")
     counts[OF_NOBODY] = nobodys.distinct().count()
     theirs = kept.filter(learner__isnull=False).exclude(text="").select_related("recording__session__school_class")
-    learners = {one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())}
+    learners: dict[UUID | None, Learner] = {
+        one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())
+    }
     answers: dict[tuple[object, object], str | None] = {}
     for segment in theirs:
         which = (segment.recording.session_id, segment.learner_id)
@@ -89,6 +93,7 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
     groups = Counter(tuple(getattr(one, name) for name in QUASI_IDENTIFIERS) for one in speakers.values())
     return {
         "kept": facts["kept"],
+        "minutes": round(facts["kept"]["seconds"] / 60, 1),
         "splits": {
             name: {key: part[key] for key in ("rows", "speakers", "seconds")} for name, part in facts["splits"].items()
         },
@@ -129,6 +134,11 @@ def cells(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]
     ]
 
 
+def ends(figures: Mapping[str, Any]) -> list[str]:
+    """Return the first and the last day on which consents end, as people write them; empty when none ends."""
+    return [date_format(date.fromisoformat(day)) for day in figures["ends"]]
+
+
 def warnings(proposal: Proposal) -> list[str]:
     """Return what a steward should know before deciding, most serious first."""
     found, said = proposal.figures, []
@@ -148,7 +158,7 @@ def warnings(proposal: Proposal) -> list[str]:
     if proposal.transform != Transform.NONE and not found["measured"]:
         said.append(_("Ce que vaut ce déguisement n’a pas été mesuré."))
     if found["ends"] and date.fromisoformat(found["ends"][0]) - today() < SOON:
-        said.append(_("Le premier accord se termine le %(day)s.") % {"day": found["ends"][0]})
+        said.append(_("Le premier accord se termine le %(day)s.") % {"day": ends(found)[0]})
     empty = [split.value for split in Split if split.value not in found["splits"]]
     if empty:
         said.append(

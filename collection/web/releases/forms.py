@@ -27,9 +27,12 @@ DISGUISES = [
     (Transform.NONE.value, gettext_lazy("T1 — voix telles qu’elles sont, remises sous contrat")),
     (
         Transform.MCADAMS.value,
-        gettext_lazy("T2 — voix déguisées, légèrement (McAdams) : cache peu, change peu la prononciation"),
+        gettext_lazy("T2 — voix déguisées par McAdams : le timbre change, la prononciation en souffre"),
     ),
-    (Transform.WORLD.value, gettext_lazy("T2 — voix déguisées, refaites (WORLD) : cache davantage, abîme davantage")),
+    (
+        Transform.WORLD.value,
+        gettext_lazy("T2 — voix déguisées par WORLD : hauteur et timbre changent, la prononciation en souffre moins"),
+    ),
 ]
 DUTIES = {
     "re-identification": gettext_lazy(
@@ -128,7 +131,7 @@ class HandoverForm(DsfrBaseForm):  # type: ignore[misc]
         label=gettext_lazy("Organisme"),
         help_text=gettext_lazy("Seulement qui est nommé dans la notice de toutes les familles de ce jeu."),
     )
-    purpose = forms.ChoiceField(label=gettext_lazy("Usage"))
+    purpose = forms.ChoiceField(label=gettext_lazy("Pour quel usage"))
     note = forms.CharField(label=gettext_lazy("Pour quoi faire, en une phrase"), max_length=300, widget=forms.TextInput)
     accept = forms.BooleanField(
         label=gettext_lazy("L’organisme s’engage à respecter ces obligations."),
@@ -141,6 +144,8 @@ class HandoverForm(DsfrBaseForm):  # type: ignore[misc]
         self.fields["purpose"].choices = [
             one for one in PURPOSES if one[0] in purposes and one[0] != Purpose.SHARING.value
         ]
+        if "target" in self.fields:
+            self.fields["target"].choices = [(one, one) for one in settings.RELEASE_TARGETS]
         self.set_autofocus_on_first_error()
 
 
@@ -154,7 +159,3 @@ class PublishForm(HandoverForm):
         ),
     )
     field_order = ["target", "organisation", "purpose", "note", "accept"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["target"].choices = [(one, one) for one in settings.RELEASE_TARGETS]

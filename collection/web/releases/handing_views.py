@@ -22,11 +22,12 @@ from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
 from collection.web.consents import notices, paper
-from collection.web.releases import handing, shelf, standing
+from collection.web.releases import handing, standing
 from collection.web.releases.forms import DUTIES, HandoverForm, PublishForm
 from collection.web.releases.handing import RefusedError
 from collection.web.releases.models import Delivery, Holder, Kind, Notified, Proposal
 from collection.web.words import in_words
+from collection.withdrawal import withdrawn
 
 LINK_HOLDS = timedelta(days=1)
 """How long who noted a holder may fetch the archive for it."""
@@ -189,7 +190,7 @@ def notice(request: Request, holder_id: str) -> HttpResponseBase:
 
 def _mark(folder: Path) -> Any:
     try:
-        return shelf.withdrawn.read(folder)
+        return withdrawn.read(folder)
     except ParlureError:
         return None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,105 +15,23 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from collection.errors import ParlureError
-from collection.voice import Transform
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
-from collection.web.releases import deciding, figures, shelf, standing
+from collection.web.classes.forms import LANGUAGES
+from collection.web.releases import deciding, figures, listing, shelf, standing
 from collection.web.releases.forms import DISGUISES, ProposeForm, RejectForm
 from collection.web.releases.making import build_draft
 from collection.web.releases.models import Holder, Proposal, State
-from collection.web.releases.shelf import OnDisk
 from collection.web.words import in_words
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the list; ``proposal`` is none for what was built by command, ``words`` say how it stands."""
-
-    name: str
-    proposal: Proposal | None
-    tier: str
-    disguise: str
-    kept: dict[str, Any]
-    words: str
-    badge: str
-    holders: list[str]
-
-    @property
-    def minutes(self) -> float:
-        """Minutes of sound."""
-        return float(self.kept.get("seconds", 0)) / 60
 
 
 @allowed(Role.STEWARD)
 def release_list(request: Request) -> HttpResponse:
     """Show every release with how it stands and who has it; what was made by command too."""
-    given: dict[str, list[str]] = defaultdict(list)
-    for name, organisation in Holder.objects.for_user(request.user).values_list("release_name", "organisation"):
-        if organisation not in given[name]:
-            given[name].append(organisation)
-    rows = [_row(one, given) for one in Proposal.objects.for_user(request.user).prefetch_related("schools")]
-    rows += [_foreign(one, given) for one in shelf.others()]
+    rows = listing.rows(request.user)
     pending = any(row.proposal and row.proposal.state in (State.WAITING, State.BUILDING) for row in rows)
     return render(request, "releases/list.html", {"rows": rows, "pending": pending})
-
-
-def _row(proposal: Proposal, given: dict[str, list[str]]) -> Row:
-    words, badge = standing_in_words(proposal)
-    return Row(
-        name=proposal.release_name,
-        proposal=proposal,
-        tier=proposal.tier.value,
-        disguise=_disguise(proposal.transform),
-        kept=proposal.figures.get("kept", {}),
-        words=words,
-        badge=badge,
-        holders=given.get(proposal.release_name, []),
-    )
-
-
-def _foreign(found: OnDisk, given: dict[str, list[str]]) -> Row:
-    facts = found.release.manifest if found.release else {}
-    words = _superseded(found.gone) if found.superseded else _("fait par commande : à remettre par commande")
-    voice = facts.get("config", {}).get("voice", {})
-    return Row(
-        name=found.release.name if found.release else found.folder.name,
-        proposal=None,
-        tier=str(facts.get("tier", "—")),
-        disguise=_disguise(voice.get("transform", Transform.NONE)),
-        kept=facts.get("kept", {}),
-        words=words,
-        badge="warning" if found.superseded else "info",
-        holders=given.get(found.folder.name, []),
-    )
-
-
-def _disguise(transform: str) -> str:
-    return {Transform.NONE: _("non"), Transform.MCADAMS: "McAdams", Transform.WORLD: "WORLD"}.get(
-        Transform(transform), transform
-    )
-
-
-def _superseded(gone: int) -> str:
-    if gone < 0:
-        return _("périmé par une reprise d’accord")
-    return ngettext("périmé : %(n)s élève est parti", "périmé : %(n)s élèves sont partis", gone) % {"n": gone}
-
-
-def standing_in_words(proposal: Proposal) -> tuple[str, str]:
-    """Return how a proposal stands, as the disk says where it has a say, and the colour of its badge."""
-    badges = {State.READY: "info", State.APPROVED: "success", State.FAILED: "error", State.OUTDATED: "warning"}
-    words, badge = str(proposal.get_state_display()), badges.get(State(proposal.state), "new")
-    if proposal.state == State.APPROVED:
-        found = shelf.look(proposal.path)
-        if found.superseded:
-            return _superseded(found.gone), "warning"
-        if found.release is None:
-            return _("approuvé, mais ses fichiers manquent"), "error"
-    if proposal.state == State.READY and (gone := shelf.look(proposal.draft).gone):
-        return _superseded(gone), "warning"
-    return words, badge
 
 
 @allowed(Role.STEWARD)
@@ -174,7 +90,7 @@ def detail(request: Request, release_id: str) -> HttpResponse:
     proposal = _proposal(request, release_id)
     approved = proposal.state == State.APPROVED
     found = shelf.look(proposal.path if approved else proposal.draft)
-    words, badge = standing_in_words(proposal)
+    words, badge = listing.standing_in_words(proposal)
     refused: list[tuple[str, int]] = []
     broken = ""
     if proposal.state in (State.READY, State.APPROVED) and found.release is not None:
@@ -189,9 +105,11 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         "badge": badge,
         "disguise": dict(DISGUISES).get(proposal.transform, proposal.transform),
         "schools": list(proposal.schools.all()),
+        "language": dict(LANGUAGES).get(proposal.language, proposal.language),
         "pending": proposal.state in (State.WAITING, State.BUILDING),
         "figures": proposal.figures if known else None,
         "cells": figures.cells(proposal.figures) if known else [],
+        "ends": figures.ends(proposal.figures) if known else [],
         "warnings": figures.warnings(proposal) if known and proposal.state in (State.READY, State.APPROVED) else [],
         "voices": figures.as_html(proposal.figures["voices"]) if known else "",
         "out": _reasons(proposal),
@@ -231,7 +149,7 @@ def progress(request: Request, release_id: str) -> HttpResponse:
     return JsonResponse(
         {
             "state": proposal.state,
-            "words": standing_in_words(proposal)[0],
+            "words": listing.standing_in_words(proposal)[0],
             "done": step.get("done", 0),
             "total": step.get("total", 0),
             "pending": proposal.state in (State.WAITING, State.BUILDING),

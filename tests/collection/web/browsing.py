@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from collection.web.accounts.models import User
 from tests.collection.web.world import PASSWORD
@@ -15,6 +17,20 @@ from tests.collection.web.world import PASSWORD
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(settings.FRONTEND) / "axe-core" / "axe.min.js"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@contextmanager
+def window(chromium: Browser, requests_may_fail: bool = False) -> Iterator[Page]:
+    """Open an empty window; a script that fails, or any error that the page logs, fails the test at the end."""
+    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    if not requests_may_fail:
+        opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert problems == []
 
 
 def sign_in(page: Page, server: str, user: User) -> None:

@@ -11,11 +11,12 @@ import pytest
 from babel.messages.frontend import CommandLineInterface
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from collection.web.accounts.models import User
-from tests.collection.web.browsing import CHROMIUM
+from tests.collection.web.browsing import CHROMIUM, window
 from tests.collection.web.world import World, world
 
 
@@ -29,6 +30,14 @@ def english() -> None:
             CommandLineInterface().run(
                 ["pybabel", "--quiet", "compile", f"--input-file={source}", f"--output-file={made}", "--locale=en"]
             )
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Begin every test in French: the language of a request stays with its thread."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
@@ -79,11 +88,5 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """Open an empty window; whatever the page logs as an error fails the test."""
-    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    yield opened
-    context.close()
-    assert problems == []
+    with window(chromium) as opened:
+        yield opened

@@ -1,8 +1,8 @@
-"""``python -m tests.collection.web.load [--postgres] [--teachers 30] [--browsers 200] [--mib 50]``: the portal under load.
+"""``python -m tests.collection.web.load [--postgres] [--teachers 30] [--browsers 200] [--mib 50]``: the portal, loaded.
 
 A temporary portal on the loopback: gunicorn as ``deploy/gunicorn.conf.py`` has it, one ``db_worker``. Teachers send one
-file each by the tus protocol, in blocks of 8 MiB as the page does, while others open pages, one every few seconds, until
-the last file has come; then the worker hears what is left. Prints requests, errors, latencies (s), and the resident
+file each by the tus protocol, in blocks of 8 MiB as the page does, while others open pages, one every 20 s each,
+until the last file has come; then the worker hears the rest. Prints requests, errors, latencies (s), and the resident
 memory (MiB, shared pages counted in each process) of web and worker at start, peak and end. Exits 1 on any error.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import itertools
 import os
 import random
 import re
@@ -23,7 +24,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +41,13 @@ BLOCK = 8 * 2**20
 """Bytes of one PATCH, as in ``static/portal/sending.js``."""
 RATE = 96_000
 """Hz of the files: a large file of little speech, so that hearing it does not take hours."""
-PAGES = ("/classes/", "/classes/{school_class}/", "/seances/{session}/enregistrements/", "/listes/", "/classes/{school_class}/accords/")
+PAGES = (
+    "/classes/",
+    "/classes/{school_class}/",
+    "/seances/{session}/enregistrements/",
+    "/listes/",
+    "/classes/{school_class}/accords/",
+)
 
 
 @dataclass
@@ -205,23 +212,22 @@ async def send(client: httpx.AsyncClient, person: Person, data: bytes, seen: See
 
 
 async def browse(client: httpx.AsyncClient, person: Person, seen: Seen, until: asyncio.Event, pause: float) -> None:
-    """Open pages until told to stop."""
+    """Open pages until told to stop, one every ``pause`` seconds on average."""
     ours = {"school_class": person.school_class, "session": person.session}
-    await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
-    while not until.is_set():
-        for page in PAGES:
-            began = time.monotonic()
-            try:
-                answer = await client.get(page.format(**ours), headers={"Cookie": f"sessionid={person.cookie}"})
-            except httpx.TransportError as error:
-                seen.errors.append(f"{page}: {error!r}")
-            else:
-                seen.seconds["page"].append(time.monotonic() - began)
-                if answer.status_code != 200:
-                    seen.errors.append(f"{page}: {answer.status_code}")
-            await asyncio.sleep(random.uniform(0.5 * pause, 1.5 * pause))  # noqa: S311
-            if until.is_set():
-                return
+    for number in itertools.count():
+        wait = random.uniform(0.5, 1.5) * pause if number else random.uniform(0, pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(until.wait(), wait)
+            return
+        page, began = PAGES[number % len(PAGES)], time.monotonic()
+        try:
+            answer = await client.get(page.format(**ours), headers={"Cookie": f"sessionid={person.cookie}"})
+        except httpx.TransportError as error:
+            seen.errors.append(f"{page}: {error!r}")
+        else:
+            seen.seconds["page"].append(time.monotonic() - began)
+            if answer.status_code != 200:
+                seen.errors.append(f"{page}: {answer.status_code}")
 
 
 async def load(port: int, everybody: list[Person], teachers: int, data: bytes, seen: Seen, pause: float) -> float:
@@ -256,7 +262,7 @@ def heard(teachers: int) -> int:
 def main() -> int:
     """Run it and say what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in {"teachers": 30, "browsers": 200, "mib": 50, "pause": 5.0}.items():
+    for name, default in {"teachers": 30, "browsers": 200, "mib": 50, "pause": 20.0}.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
@@ -276,7 +282,9 @@ def main() -> int:
         for one in everybody[: 2 * given.teachers]:  # every process has loaded what pages need
             for page in PAGES:
                 ours = {"school_class": one.school_class, "session": one.session}
-                httpx.get(f"http://127.0.0.1:{port}{page.format(**ours)}", cookies={"sessionid": one.cookie}, timeout=60)
+                httpx.get(
+                    f"http://127.0.0.1:{port}{page.format(**ours)}", cookies={"sessionid": one.cookie}, timeout=60
+                )
         stop = threading.Event()
 
         def watch() -> None:
@@ -301,8 +309,8 @@ def main() -> int:
         seen.errors.append(f"heard {done} of {given.teachers} recordings")
     say = sys.stdout.write
     sent = given.teachers * len(data) / 2**20
-    say(f"{'PostgreSQL' if given.postgres else 'SQLite'}: {given.teachers} files of {len(data) / 2**20:.0f} MiB in {took:.0f} s "
-        f"({sent / took:.1f} MiB/s), all heard {listened:.0f} s later\n")  # fmt: skip
+    say(f"{'PostgreSQL' if given.postgres else 'SQLite'}: {given.teachers} files of {len(data) / 2**20:.0f} MiB ")
+    say(f"in {took:.0f} s ({sent / took:.1f} MiB/s), all heard {listened:.0f} s later\n")
     for kind, seconds in seen.seconds.items():
         low, high = np.percentile(seconds, [50, 95]) if seconds else (0, 0)
         say(f"{kind}: {len(seconds)} answers ({len(seconds) / took:.1f}/s), p50 {low:.2f} s, p95 {high:.2f} s\n")

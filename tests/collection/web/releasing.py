@@ -56,7 +56,7 @@ def readers(place: Place, count: int, first: int = 0) -> list[Learner]:
             first_language="fr",
         )
         consented(learner)
-        read_by(place, learner, first * 100 + number)
+        read_by(place, learner, first + number)
         made.append(learner)
     return made
 

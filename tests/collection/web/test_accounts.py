@@ -8,6 +8,8 @@ from io import StringIO
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -99,7 +101,7 @@ def test_a_new_password_closes_the_other_browsers(everyone, signed_in):
     assert mine.post(reverse("password-change"), form).url == reverse("home")
     assert mine.get(reverse("class-list")).status_code == 200
     assert elsewhere.get(reverse("class-list")).url.startswith(reverse("login"))
-    assert Entry.objects.get().action == "account.password"
+    assert Entry.objects.filter(action="account.password").count() == 1
     assert tried(Client(), everyone.ours.teacher.username, NEW).status_code == 302
 
 
@@ -143,3 +145,33 @@ def test_an_account_that_would_see_too_much_or_nothing_is_not_made(db, options):
     with pytest.raises(CommandError):
         call_command("account", "zoe", **options)
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("password", "right"),
+    [
+        ("collège-ours-2026", False),
+        ("Parlure-Parlure-1", False),
+        ("college ours, une chaise et trois lampes", True),
+        ("des nuages et 4 tasses", True),
+    ],
+)
+def test_a_password_is_not_the_name_of_the_school(everyone, password, right):
+    try:
+        validate_password(password, everyone.ours.teacher)
+    except ValidationError as error:
+        assert not right, error
+        assert {one.code for one in error.error_list} == {"words_of_the_school"}
+    else:
+        assert right
+
+
+def test_the_operator_ends_every_session_of_an_account(everyone, signed_in):
+    stolen, own, other = (signed_in(one) for one in (everyone.ours.teacher,) * 2 + (everyone.ours.colleague,))
+    said = StringIO()
+    call_command("sign_out", everyone.ours.teacher.username, stdout=said)
+    assert said.getvalue().startswith("2 sessions")
+    assert [one.get(reverse("class-list")).status_code for one in (stolen, own, other)] == [302, 302, 200]
+    assert Entry.objects.get(action="account.sign-out").details == {"sessions": 2}
+    with pytest.raises(CommandError, match="no account"):
+        call_command("sign_out", "nobody")

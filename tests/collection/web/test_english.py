@@ -1,4 +1,4 @@
-"""The portal in English: nothing left out, the same placeholders, no French on any page, and the reader's own choice."""
+"""The portal in English: nothing left out, the same placeholders, no French on a page, the reader's own choice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.utils.translation.template import templatize
 
 from collection.web.consents import invitations, notices, paper
 from collection.web.consents.models import Party
-from tests.collection.web.browsing import sign_in, too_wide, violations
+from tests.collection.web.browsing import too_wide, violations
 from tests.collection.web.test_pages import visited  # noqa: F401 - a fixture
 
 BASE = Path(settings.BASE)
@@ -188,7 +188,12 @@ class TestPages:
 
 class TestChoice:
     def test_the_browser_says_which_language(self, client, db):
-        for wish, language in (("en-GB,en;q=0.9", "en"), ("de-DE,de;q=0.9", "fr"), ("fr-FR,en;q=0.5", "fr"), ("", "fr")):
+        for wish, language in (
+            ("en-GB,en;q=0.9", "en"),
+            ("de-DE,de;q=0.9", "fr"),
+            ("fr-FR,en;q=0.5", "fr"),
+            ("", "fr"),
+        ):
             answer = client.get(reverse("login"), headers={"accept-language": wish})
             assert f'<html lang="{language}"' in answer.content.decode(), wish
             assert answer.headers["Content-Language"] == language

@@ -12,7 +12,7 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, Route, expect
 
 from collection.web.recordings.models import Fate, Recording, State
-from tests.collection.web.browsing import CHROMIUM, sign_in, too_wide, violations
+from tests.collection.web.browsing import CHROMIUM, sign_in, too_wide, violations, window
 from tests.collection.web.sounding import TEXTS, paused, spoken, wav, work
 from tests.factories import encoded, noise
 
@@ -29,13 +29,8 @@ def big() -> bytes:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """Open an empty window in which requests may fail: lines are cut here. A script that fails still fails the test."""
-    context = chromium.new_context(locale="fr-FR", reduced_motion="reduce")
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    yield opened
-    context.close()
-    assert problems == []
+    with window(chromium, requests_may_fail=True) as opened:
+        yield opened
 
 
 @pytest.fixture

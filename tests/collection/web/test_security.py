@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -247,3 +248,16 @@ def test_gunicorn_refuses_headers_that_are_too_long(tmp_path):
         request(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n")
     with pytest.raises(LimitRequestLine):
         request(b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n")
+
+
+def test_every_test_that_the_checklist_names_is_there():
+    root = Path(__file__).resolve().parents[3]
+    told = (root / "docs" / "security.md").read_text("utf-8")
+    tests = {path.name: path.read_text("utf-8") for path in (root / "tests").rglob("test_*.py")}
+    whole = "\n".join(tests.values())
+    assert [name for name in re.findall(r"(test_\w+\.py)", told) if name not in tests] == []
+    names = set(re.findall(r"\b(test_\w+)\b(?!\.py)", told))
+    assert len(names) > 50
+    assert sorted(name for name in names if f"def {name}(" not in whole) == []
+    classes = re.findall(r"(test_\w+\.py)::(Test\w+)", told)
+    assert [(file, name) for file, name in classes if f"class {name}" not in tests[file]] == []

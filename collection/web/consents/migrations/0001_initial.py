@@ -183,7 +183,14 @@ class Migration(migrations.Migration):
                 ("subject", models.UUIDField(unique=True)),
                 (
                     "role",
-                    models.CharField(choices=[("guardian", "responsable légal"), ("learner", "élève")], max_length=16),
+                    models.CharField(
+                        choices=[
+                            ("guardian", "responsable légal"),
+                            ("learner", "élève"),
+                            ("controller", "terme de la conservation"),
+                        ],
+                        max_length=16,
+                    ),
                 ),
                 ("entity", models.CharField(max_length=64)),
                 ("at", models.DateTimeField()),

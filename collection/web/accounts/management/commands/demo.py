@@ -16,7 +16,9 @@ from collection.synthetic.sentences import SENTENCES
 from collection.web.accounts.models import Role, School, User
 from collection.web.classes.models import Learner, PromptList, ReadingSession, SchoolClass, Turn
 from collection.web.consents import notices
+from collection.web.consents.answers import may_be_heard
 from collection.web.consents.models import Consent, Notice, Party, Signature, retention_end
+from collection.web.recordings import demonstration
 
 PASSWORD = "portail-de-demonstration"  # noqa: S105 - it is printed on the screen
 ACCOUNTS = (
@@ -48,7 +50,10 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         if not School.objects.exists():
             with transaction.atomic():
-                fill()
+                session = fill()
+            teacher = User.objects.get(username="enseignante")
+            agreeing = [learner for learner in session.school_class.learners.all() if may_be_heard(learner)]
+            demonstration.record(session, teacher, agreeing)
         with translation.override("en"):  # as everything that commands say
             for name, role in ACCOUNTS:
                 self.stdout.write(f"  {name:<12} {PASSWORD}   ({role.label})")
@@ -57,8 +62,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  /famille/code/ {family.code}   (a family)")
 
 
-def fill() -> None:
-    """Make a school, an account a role, and a class whose families answered differently."""
+def fill() -> ReadingSession:
+    """Make a school, an account a role, and a class whose families answered differently; return its session."""
     school = School.objects.create(name="Collège de la Démonstration", region="Lyon")
     for name, role in ACCOUNTS:
         own = school if role in (Role.TEACHER, Role.HEAD) else None
@@ -84,6 +89,7 @@ def fill() -> None:
     session = ReadingSession.objects.create(school_class=found, title="Première lecture", held_on=day)
     for position, text in enumerate(texts):
         Turn.objects.create(session=session, position=position, text=text)
+    return session
 
 
 def answered(learner: Learner, notice: Notice, yes: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django_tasks_db.management.commands.db_worker import Command as Worker
 
+from collection.web.consents import expiring
 from collection.web.recordings.requeue import requeue
 from collection.web.releases import keeping
 
@@ -14,8 +15,9 @@ class Command(Worker):
     """Work in the background."""
 
     def handle(self, **options: Any) -> None:
-        """Bring back what killed processes left, then work."""
+        """Bring back what killed processes left, see that consents end in time, then work."""
         requeue()
+        expiring.keep_going()
         keeping.reconcile()
         keeping.requeue()
         super().handle(**options)
