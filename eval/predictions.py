@@ -8,7 +8,6 @@ read: what they lack is null.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -170,12 +169,6 @@ class Predictions:
         tables = (table.filter(inside) for table in (self.phones, self.utterances, self.words, self.raters))
         phones, utterances, words, raters = tables
         return Predictions(phones, utterances, self.gop_kind, words, raters)
-
-
-def verdicts(found: Predictions) -> dict[str, int]:
-    """Count the utterances that were not scored, by the reason."""
-    told = Counter(found.utterances.column("verdict").to_pylist())
-    return {name: count for name, count in sorted(told.items()) if name != "ok"}
 
 
 def spoken_phones(phones: Iterable[Phone]) -> tuple[str, ...]:

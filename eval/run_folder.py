@@ -6,6 +6,7 @@ The marker (``manifest.json``) goes first and comes last, so that a folder with 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -42,10 +43,9 @@ def metrics(
     model: Mapping[str, Any],
     release: Release,
     asked: Asked,
-    kind: str,
+    found: Predictions,
     on: date,
     selections: Sequence[Selection],
-    verdicts: Mapping[str, int],
     speakers: Mapping[str, Any],
     looks: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def metrics(
         "protocol": {
             "split": asked.split,
             "calibration_split": asked.calibration,
-            "gop": kind,
+            "gop": found.gop_kind,
             "consent_asked_on": on.isoformat(),
             "left_out": {selection.split: selection.left_out for selection in selections},
-            "not_scored_by_verdict": verdicts,
+            "not_scored_by_verdict": _verdicts(found),
             "speakers": speakers,
             "readings": looks,
             "fewest_speakers": asked.fewest_speakers,
@@ -75,6 +75,12 @@ def metrics(
             "code_version": manifest.code_version(),
         },
     }
+
+
+def _verdicts(found: Predictions) -> dict[str, int]:
+    """Count the utterances that were not scored, by the reason."""
+    told = Counter(found.utterances.column("verdict").to_pylist())
+    return {name: count for name, count in sorted(told.items()) if name != "ok"}
 
 
 def stored(out: Path) -> dict[str, Any]:

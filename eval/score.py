@@ -26,7 +26,6 @@ from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
 from eval.headline import show
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
-from eval.predictions import verdicts
 from eval.summarise import SummaryOptions, summarise
 from eval.voices import strangers
 from training import lineage
@@ -142,7 +141,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             for one in origin.releases
         ],
     }
-    facts = run_folder.metrics(described, release, config, kind, on, selections, verdicts(table), separate, looks)
+    facts = run_folder.metrics(described, release, config, table, on, selections, separate, looks)
     result = {**facts, **summarise(table, options)}
     run_folder.remove(out)
     run_folder.write(out, table, result)

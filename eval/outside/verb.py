@@ -35,7 +35,7 @@ from eval.outside.plain_files import read_csv, read_json
 from eval.outside.symbols import Symbols
 from eval.outside.vendors import azure, read_folder, speechace
 from eval.predict import Selection, select
-from eval.predictions import SLICES, verdicts
+from eval.predictions import SLICES
 from eval.score import ScoreConfig, summary_options
 from eval.summarise import summarise
 
@@ -131,8 +131,8 @@ def outside(config: OutsideConfig) -> dict[str, Any]:
             **dict(sorted(counts.items())),
         },
     }
-    speakers, told = _speakers(evaluated, selections), verdicts(found)
-    facts = run_folder.metrics(described, release, config, found.gop_kind, on, selections, told, speakers, looks)
+    speakers = _speakers(evaluated, selections)
+    facts = run_folder.metrics(described, release, config, found, on, selections, speakers, looks)
     result = {**facts, **summarise(found, options)}
     run_folder.remove(out)
     run_folder.write(out, found, result)
