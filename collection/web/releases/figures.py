@@ -69,6 +69,7 @@ def left_out(proposal: Proposal) -> Counter[str]:
     }
     answers: dict[tuple[object, object], str | None] = {}
     for segment in theirs:
+        assert segment.learner_id is not None  # noqa: S101 - asked for
         which = (segment.recording.session_id, segment.learner_id)
         if which not in answers:
             answers[which] = refusal(segment.recording.session, learners[segment.learner_id])

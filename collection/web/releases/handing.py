@@ -228,11 +228,17 @@ class Owed:
 
 
 def owed() -> list[Owed]:
-    """Return every holder of a release that somebody has left, those who are still to be told first."""
+    """Return every holder of a release that somebody has left, those who are still to be told first.
+
+    A holder has at least a part of it: what failed before the first byte is in no list and was given to nobody.
+    """
+    given = {(one.release, one.target) for one in publications.read(publications.beside(settings.KEY_FILE))}
     marks = {name: _mark(name) for name in Holder.objects.values_list("release_name", flat=True).distinct()}
     concerned = [name for name, (gone, _) in marks.items() if gone]
     found = []
     for holder in Holder.objects.filter(release_name__in=concerned).prefetch_related("notified"):
+        if (holder.release_name, holder.target) not in given:
+            continue
         gone, notice = marks[holder.release_name]
         told = next((one for one in holder.notified.all() if one.notice == notice), None)
         found.append(Owed(holder, gone, notice, told))

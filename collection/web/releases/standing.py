@@ -19,6 +19,7 @@ from collection.release import Release
 from collection.schema import Purpose
 from collection.web.classes.models import Learner
 from collection.web.consents.answers import decisions, pipeline_id, with_answers
+from collection.web.consents.models import Withdrawal
 from collection.withdrawal import tombstones
 
 
@@ -40,7 +41,9 @@ def answers_now(release: Release, key: Key, on: date) -> dict[str, str]:
     purposes = [Purpose(purpose) for purpose in release.manifest["purposes"]]
     gone = tombstones.read_verified(tombstones.beside(settings.KEY_FILE), key).subjects
     source = str(release.manifest["source"])
-    said: dict[str, str] = {}
+    names = naming(key, release.name, source)
+    closed = (names.speaker(str(subject)) for subject in Withdrawal.objects.values_list("subject", flat=True))
+    said = dict.fromkeys(closed, Reason.WITHDRAWN.value)
     for speaker, learner in people(release, key).items():
         asked = decisions(learner, on)
         no = next((asked[purpose].reason for purpose in purposes if not asked[purpose].keep), Reason.GRANTED)

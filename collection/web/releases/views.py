@@ -98,6 +98,8 @@ def detail(request: Request, release_id: str) -> HttpResponse:
             refused = [(in_words(reason), count) for reason, count in sorted(standing.refused(found.release).items())]
         except ParlureError as error:
             broken = str(error)
+    if refused and not found.superseded:
+        words, badge = in_words(deciding.CONSENT_ENDED), "warning"
     known = "kept" in proposal.figures
     context = {
         "release": proposal,

@@ -59,6 +59,12 @@ class TestCatalogue:
         missing = [f"{path}: {msgid}" for path, msgid in found if msgid not in known]
         assert missing == [], "run `make messages`, then translate them in locale/en/LC_MESSAGES/django.po"
 
+    def test_nothing_is_in_it_twice(self):
+        """Two who translate beside each other add the same sentence; gettext then refuses the file."""
+        lines = (BASE / "locale" / "en" / "LC_MESSAGES" / "django.po").read_text("utf-8").split("\n")
+        assert sum(line.startswith("msgid ") for line in lines) == len(catalogue()) + 1  # and the header
+        assert not any(line.startswith("#~") for line in lines)
+
     def test_nothing_is_left_in_french_or_guessed(self):
         wrong = []
         for msgid, message in catalogue().items():

@@ -26,9 +26,6 @@ def looked_at(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         assert violations(page) == []
         assert not too_wide(page)
-        import time
-
-        page.screenshot(path=f"/tmp/h/releases/shots/{int(time.time() * 10)}-{width}.png", full_page=True)  # TEMP
 
 
 def chosen_by_keyboard(page: Page, *names: str) -> None:
@@ -97,6 +94,7 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     leaves(learners[0])
     page.reload()
     expect(page.locator("main")).to_contain_text("L’accord de 1 élève ne tient plus")
+    expect(page.locator("main")).to_contain_text("L’accord a été repris : 1")
     looked_at(page)
     erasing.run(str(Withdrawal.objects.get().pk))
     page.reload()
@@ -104,7 +102,6 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     page.goto(live_server.url + reverse("holder-list"))
     expect(page.locator("main")).to_contain_text("2 organismes sont à prévenir")
     looked_at(page)
-    shot(page, "holders")
     page.get_by_role("button", name="Noter : prévenu").first.press("Enter")
     expect(page.locator("main")).to_contain_text("1 organisme est à prévenir")
     page.get_by_role("link", name="Jeux de données").first.press("Enter")
