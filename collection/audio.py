@@ -149,6 +149,18 @@ def encode_flac(samples: Samples) -> bytes:
     return buffer.getvalue()
 
 
+def encode_mp3(samples: Samples) -> bytes:
+    """Return an MP3 file (16 kHz, mono, no metadata) of samples (n,), small and playable in any browser: for listening.
+
+    Raises ``ValueError`` as ``encode_flac`` does.
+    """
+    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
+        raise ValueError(f"encode_mp3 takes finite mono samples; these have shape {samples.shape} or hold NaN")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return buffer.getvalue()
+
+
 def decode_flac(data: bytes) -> Samples:
     """Return the float32 samples (n,) of a FLAC file that ``encode_flac`` made; fast, in this process.
 

@@ -118,15 +118,18 @@ def read_release(folder: Path | str) -> Release:
     return Release(path, found, MappingProxyType(files), frozenset(gone.speakers if gone else ()))
 
 
-def check_schema(version: str, where: str) -> None:
-    """Raise ``ReleaseError`` unless this code reads that schema: same major number, minor number not above ours."""
+def check_schema(version: str, where: str, remedy: str = "build the release again") -> None:
+    """Raise ``ReleaseError`` unless this code reads that schema: same major number, minor number not above ours.
+
+    ``remedy`` is what to do about an older one.
+    """
     try:
         major, minor, *_ = (int(part) for part in version.split("."))
     except ValueError:
         major, minor = -1, 0
     ours_major, ours_minor, *_ = (int(part) for part in SCHEMA_VERSION.split("."))
     if major != ours_major or minor > ours_minor:
-        advice = "update Parlure" if (major, minor) > (ours_major, ours_minor) else "build the release again"
+        advice = "update Parlure" if (major, minor) > (ours_major, ours_minor) else remedy
         raise ReleaseError(f"{where} has schema {version}, this Parlure reads {SCHEMA_VERSION}: {advice}.")
 
 

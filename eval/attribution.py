@@ -33,7 +33,7 @@ from collection.keys import Key, read_key
 from collection.pseudonyms.naming import naming
 from collection.segment import Interval, SegmentConfig, Segmenter, cut
 from collection.synthetic.class_session import Session, SessionConfig, Voice, make_session
-from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
+from eval.voices.attribution_figures import Result, Trial, choose, interval, judge, rates
 from training import lineage
 
 DEVELOPMENT, HELD_OUT = "development", "held-out"

@@ -3,6 +3,7 @@
     python -m eval.bench corpus=../shared/corpora/speechocean762
     python -m eval.bench corpus=../shared/corpora/speechocean762 parts=[scaling]
     python -m eval.bench corpus=../shared/corpora/speechocean762 parts=[latency] model=runs/my-model/model
+    python -m eval.bench parts=[gop,bootstrap]
 
 Speeds are audio-seconds a CPU-second (multiples of real time a core), so that a busy machine changes them little. The
 baseline beside each is what nobody can avoid: decoding the same files and finding speech in them.
@@ -23,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from omegaconf import MISSING
 from rich.table import Table
 
 from collection import audio, cli, keys, quality
@@ -31,8 +31,8 @@ from collection.importers import speechocean762
 from collection.schema import SAMPLE_RATE
 from collection.segment import SegmentConfig, Segmenter, cut
 from collection.sound import sandbox
-from eval import gop_bench, latency, scaling
 from eval.errors import BenchError
+from eval.speed import bootstrap, gop, latency, scaling
 
 
 class Part(StrEnum):
@@ -42,6 +42,7 @@ class Part(StrEnum):
     memory = "memory"
     scaling = "scaling"
     gop = "gop"
+    bootstrap = "bootstrap"
     latency = "latency"
     """What an assessment costs; needs ``model``."""
 
@@ -50,8 +51,8 @@ class Part(StrEnum):
 class BenchConfig:
     """What is measured."""
 
-    corpus: str = MISSING
-    """Folder of speechocean762, real learner speech."""
+    corpus: str | None = None
+    """Folder of speechocean762, real learner speech; all parts but gop and bootstrap need it."""
     parts: list[Part] = field(default_factory=lambda: [Part.speed, Part.memory, Part.scaling])
     """Tables to measure."""
     model: str | None = None
@@ -89,7 +90,10 @@ class Speed:
 
 def bench(config: BenchConfig) -> None:
     """Measure and print."""
-    corpus = cli.existing(config.corpus, "Corpus")
+    spoken = [part for part in config.parts if part not in {Part.gop, Part.bootstrap}]
+    if spoken and config.corpus is None:
+        raise BenchError(f"parts=[{','.join(spoken)}] measure real speech: give corpus=FOLDER of speechocean762.")
+    corpus = cli.existing(config.corpus, "Corpus") if config.corpus is not None else Path()
     if Part.latency in config.parts and config.model is None:
         raise BenchError("parts=[latency] times the assessments of a checkpoint: give model=FOLDER.")
     torch.set_num_threads(1)
@@ -113,7 +117,9 @@ def bench(config: BenchConfig) -> None:
             part = _part(corpus, config.scaling_recordings, scratch / "scaling-part")
             cli.console.print(scaling.table(part, key, scratch, config.scaling_workers, config.repeats))
         if Part.gop in config.parts:
-            cli.console.print(gop_bench.table(repeats=20))
+            cli.console.print(gop.table(repeats=20))
+        if Part.bootstrap in config.parts:
+            cli.console.print(bootstrap.table())
         if Part.latency in config.parts and config.model is not None:
             model = cli.existing(config.model, "Model folder")
             cli.console.print(latency.table(corpus, model, config.latency_seconds, config.latency_repeats, scratch))

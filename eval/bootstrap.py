@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,16 @@ class Interval:
 
 def draw(speakers: int, config: BootstrapConfig) -> Floats:
     """Return how often each speaker is drawn: (B, speakers), rows summing to ``speakers``."""
-    rng = np.random.default_rng(config.seed)
-    return rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=config.resamples).astype(np.float64)
+    return _draw(speakers, config.resamples, config.seed)
+
+
+@lru_cache(maxsize=8)
+def _draw(speakers: int, resamples: int, seed: int) -> Floats:
+    """Draw once for all the figures of a run; nobody writes into what they share."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=resamples).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def speaker_sums(codes: Codes, values: Floats, speakers: int) -> Floats:
@@ -109,11 +118,24 @@ def moments(x: Floats, y: Floats) -> Floats:
     return np.stack([np.ones_like(dx), dx, dy, dx * dx, dy * dy, dx * dy], axis=1)
 
 
+def joint_moments(x: Floats, y: Floats) -> Floats:
+    """Return the same, (N, 6), both centred on the mean of ``y``, so that the difference of their means stays."""
+    dx, dy = x - y.mean(), y - y.mean()
+    return np.stack([np.ones_like(dx), dx, dy, dx * dx, dy * dy, dx * dy], axis=1)
+
+
 def pearson_statistic(sums: Floats) -> Floats:
     """Return Pearson's r of (B, 6) summed moments."""
     n, x, y, xx, yy, xy = sums.T
     spread = np.sqrt(np.clip(n * xx - x * x, 0, None) * np.clip(n * yy - y * y, 0, None))
     return divide(n * xy - x * y, spread)
+
+
+def concordance_statistic(sums: Floats) -> Floats:
+    """Return Lin's concordance correlation of (B, 6) summed ``joint_moments``."""
+    n, x, y, xx, yy, xy = sums.T
+    spread = np.clip(n * xx - x * x, 0, None) + np.clip(n * yy - y * y, 0, None) + (x - y) ** 2
+    return divide(2 * (n * xy - x * y), spread)
 
 
 def flag_cells(flagged: Flags, bad: Flags) -> Floats:

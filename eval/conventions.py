@@ -1,4 +1,4 @@
-"""Further figures of phones, each a named convention: rounded correlation, rare low scores, ranking, diagnosis.
+"""Further figures of phones, each a named convention: rounded correlation, rare low scores, ranking.
 
 They stand beside the pooled correlation and squared error of ``eval.figures``, which other papers print otherwise, and
 which the many good phones decide.
@@ -9,21 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from sklearn.metrics import average_precision_score
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig, Interval
-from eval.decoding import HEARS_NOTHING_TOLD
 from eval.figures import CONSTANT, Calibration, Rated, figure, pearson_interval
 from eval.metrics import Flags, Floats, Value
-from eval.predictions import encode, floats
 
 LABEL_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0)
 LABEL_NAMES = ("0 to 0.5", "0.5 to 1", "1 to 1.5", "1.5 to 2", "2")
 """Bins of human accuracy, each including its lower edge."""
-ROWS = 128
-"""Resamples whose rankings are counted at once: 128 x 50,000 phones are 50 MB."""
+ROWS = 512
+"""Resamples whose rankings are counted at once: 512 x 2,500 mispronounced phones are 10 MB."""
 
 
 def label_bins(accuracy: Floats) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -50,6 +47,20 @@ def macro_error(errors: Floats, bins: np.ndarray[Any, np.dtype[np.intp]]) -> Val
     if not len(errors):
         return Value(None, "no rated phone")
     return Value(float(np.mean([errors[bins == one].mean() for one in np.unique(bins)])))
+
+
+def bin_figures(scores: Floats, labels: Floats) -> dict[str, Any]:
+    """Return signed and squared error and concordance of the phones of one bin of human accuracy, (N,) each.
+
+    Inside a bin human scores hardly differ, so the concordance is low; where all are the same there is none.
+    """
+    errors, found = scores - labels, concordance(scores, labels)
+    return {
+        "bias": float(errors.mean()),
+        "mse": float(np.mean(errors**2)),
+        "ccc": found.value,
+        "ccc_reason": found.reason,
+    }
 
 
 def average_precision(gop: Floats, bad: Flags) -> Value:
@@ -106,62 +117,39 @@ def convention_figures(rated: Rated, calibration: Calibration, config: Bootstrap
     ]
 
 
-def diagnosis_figure(phones: pa.Table, threshold: float | None, config: BootstrapConfig) -> dict[str, Any]:
-    """Return the diagnosis error rate: of mispronunciations found, how often another phone was heard than was said.
-
-    Only where annotators wrote down what was said; ``threshold`` is that of detection.
-    """
-    gop, accuracy = floats(phones, "gop"), floats(phones, "accuracy")
-    realised, heard = phones.column("realised").to_pylist(), phones.column("heard").to_pylist()
-    canonical = phones.column("canonical").to_pylist()
-    told = np.array([one is not None for one in heard], dtype=bool)
-    known = np.array([said is not None for said in realised], dtype=bool) & np.isfinite(gop) & told
-    wrong_phone = np.array(
-        [said is not None and said != wanted for said, wanted in zip(realised, canonical, strict=True)]
-    )
-    bad = known & np.where(np.isfinite(accuracy), accuracy < metrics.MISPRONOUNCED_BELOW, wrong_phone.astype(bool))
-    found = bad & (gop < threshold) if threshold is not None else np.zeros(len(gop), dtype=bool)
-    off = np.array([said != was for said, was in zip(realised, heard, strict=True)], dtype=bool)
-    silent = len(told) > 0 and not told.any()
-    why = HEARS_NOTHING_TOLD if silent else "nobody wrote down what was said in place of the mispronounced phones"
-    reason = why if not bad.any() else "no threshold" if threshold is None else "no mispronunciation was found"
-    value = metrics.ratio(int((found & off).sum()), int(found.sum()), reason)
-    codes, speakers = encode(phones.column("speaker_id").to_pylist())
-    sums = bootstrap.speaker_sums(codes, np.stack([found & off, found], axis=1).astype(np.float64), len(speakers))
-    return figure(
-        "diagnosis_error",
-        "Mispronunciations found, but another phone heard than was said (diagnosis error)",
-        value,
-        bootstrap.interval(sums, bootstrap.rate_statistic, config),
-        Value(1.0 if value.value is not None else None),
-        "a model that never hears what was said",
-        better="lower",
-        percent=True,
-    )
-
-
 def ranking_interval(
     gop: Floats, bad: Flags, codes: bootstrap.Codes, speakers: int, config: BootstrapConfig
 ) -> Interval:
     """Return the interval of the average precision of GOP (N,) for ``bad`` (N,) phones."""
-    order = np.argsort(gop, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(gop[order])), len(gop) - 1) if len(gop) else np.zeros(0, dtype=np.intp)
-    bads, owners = bad[order].astype(np.float64), codes[order]
+    flagged, hits = _ranked(gop, bad, codes, speakers)  # (S, L)
+    totals = np.stack([np.bincount(codes, weights=kind, minlength=speakers) for kind in (bad, ~bad)], axis=1)
 
     def figure_of(weights: Floats) -> Floats:
+        bads, goods = (weights @ totals).T
         parts = []
         for start in range(0, len(weights), ROWS):
-            drawn = weights[start : start + ROWS][:, owners]  # (b, N)
-            hits = np.cumsum(drawn * bads, axis=1)[:, last]
-            flagged = np.cumsum(drawn, axis=1)[:, last]
-            precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
-            gained = np.diff(hits, axis=1, prepend=0.0)
-            goods = flagged[:, -1] - hits[:, -1]
-            total = np.where(goods > 0, hits[:, -1], 0.0)
-            parts.append(bootstrap.divide((gained * precision).sum(1), total))
-        return np.concatenate(parts)
+            drawn = weights[start : start + ROWS]
+            found = drawn @ hits  # (b, L)
+            precision = bootstrap.divide(found, drawn @ flagged)
+            parts.append(np.nansum(np.diff(found, axis=1, prepend=0.0) * precision, axis=1))
+        return bootstrap.divide(np.concatenate(parts), np.where(goods > 0, bads, 0.0))
 
     return bootstrap.weighted_interval(speakers, figure_of, config)
+
+
+def _ranked(gop: Floats, bad: Flags, codes: bootstrap.Codes, speakers: int) -> tuple[Floats, Floats]:
+    """Count each speaker's phones, and mispronounced ones, up to each of the L values a mispronounced phone has.
+
+    Both are (S, L). Average precision rises at these values only, and a resample adds up its speakers.
+    """
+    levels = np.unique(gop[bad])  # (L,)
+    places = np.searchsorted(levels, gop)  # the first level that a phone counts at; L for none
+    counts = []
+    for kind in (np.ones_like(bad), bad):
+        cells = np.zeros((speakers, len(levels) + 1))
+        np.add.at(cells, (codes[kind], places[kind]), 1.0)
+        counts.append(np.cumsum(cells[:, :-1], axis=1))
+    return counts[0], counts[1]
 
 
 def _concordance_interval(
@@ -169,17 +157,8 @@ def _concordance_interval(
 ) -> Interval:
     if scores is None or not len(scores):
         return Interval(None, None)
-    # Both are centred on one value, which leaves the difference of their means as it is.
-    x, y = scores - labels.mean(), labels - labels.mean()
-    rows = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-
-    def statistic(sums: Floats) -> Floats:
-        n, sx, sy, sxx, syy, sxy = sums.T
-        cov = n * sxy - sx * sy
-        spread = np.clip(n * sxx - sx * sx, 0, None) + np.clip(n * syy - sy * sy, 0, None) + (sx - sy) ** 2
-        return bootstrap.divide(2 * cov, spread)
-
-    return bootstrap.interval(bootstrap.speaker_sums(codes, rows, speakers), statistic, config)
+    sums = bootstrap.speaker_sums(codes, bootstrap.joint_moments(scores, labels), speakers)
+    return bootstrap.interval(sums, bootstrap.concordance_statistic, config)
 
 
 def _macro_interval(

@@ -82,6 +82,11 @@ def rated_mask(phones: pa.Table) -> Flags:
     return np.isfinite(floats(phones, "accuracy"))
 
 
+def used_mask(phones: pa.Table, column: str = "gop") -> Flags:
+    """Return which phones figures of agreement use, (N,): those with both a human accuracy and a judgement."""
+    return rated_mask(phones) & np.isfinite(floats(phones, column))
+
+
 def rated_phones(phones: pa.Table, column: str = "gop", predicted: bool = False) -> tuple[Rated, dict[str, int]]:
     """Return the phones that figures of agreement use, and the counts of those left out and why.
 
@@ -90,7 +95,7 @@ def rated_phones(phones: pa.Table, column: str = "gop", predicted: bool = False)
     gop = floats(phones, column)
     accuracy = floats(phones, "accuracy")
     has_label, has_gop = rated_mask(phones), np.isfinite(gop)
-    used = has_label & has_gop
+    used = used_mask(phones, column)
     codes, speakers = encode(phones.column("speaker_id").filter(pa.array(used)).to_pylist())
     rated = Rated(gop[used], accuracy[used], codes, speakers, predicted)
     return rated, {
@@ -163,7 +168,7 @@ def agreement_figures(
     found = [
         figure(
             "phone_pcc",
-            "Phone accuracy, Pearson correlation",
+            "Phone accuracy, Pearson correlation (GOPT: all phones pooled)",
             missing if scores is None else metrics.pearson(scores, labels),
             pearson_interval(scores, labels, *owners, config),
             zero,

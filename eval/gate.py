@@ -141,6 +141,7 @@ def figure_checks(policy: Policy, run: dict[str, Any]) -> Iterator[Check]:
         shared = speakers["shared_with_training"]
         verified = shared == 0 and not speakers["other_releases_learned_from"]
         why = "the model learned from other releases, whose pseudonyms cannot be joined"
+        why = "its epoch and thresholds were chosen on them" if shared else why
         why = OUTSIDE if run["model"].get("outside") else why
         yield Check(
             "speakers new to the model",

@@ -137,19 +137,25 @@ def _of_phones(
 def gaps(groups: Sequence[dict[str, Any]], bias: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the widest gap between two groups that are shown: of false rejections and of signed errors, or why none.
 
-    ``bias`` holds the signed errors by age. Fairness is judged by its worst case: this is a headline figure.
+    ``bias`` holds the figures of children and adults. Fairness is judged by its worst case: a headline figure. Of
+    groups too small for an interval, and of those who stated nothing, no gap is told.
     """
-    ages = [{**row, "by": "age"} for row in bias if row["group"] != "all"]
+    rows = [*groups, *({**row, "by": "age"} for row in bias if row["group"] != "all")]
+    known = [
+        row
+        for row in rows
+        if not row["hidden"] and row["group"] != NOT_STATED and row.get("speakers", 0) >= bootstrap.FEWEST_SPEAKERS
+    ]
     return [
-        {"figure": "frr", "title": "Correct phones flagged", **_widest(groups, "frr")},
-        {"figure": "bias", "title": "Signed error of phone accuracy", **_widest([*groups, *ages], "bias")},
+        {"figure": "frr", "title": "Correct phones flagged", **_widest(known, "frr")},
+        {"figure": "bias", "title": "Signed error of phone accuracy", **_widest(known, "bias")},
     ]
 
 
 def _widest(rows: Sequence[dict[str, Any]], figure: str) -> dict[str, Any]:
     by: dict[str, list[tuple[float, str]]] = {}
     for row in rows:
-        if not row["hidden"] and row.get(figure) is not None:
+        if row.get(figure) is not None:
             by.setdefault(row["by"], []).append((row[figure], row["group"]))
     found = [
         (max(told)[0] - min(told)[0], column, max(told)[1], min(told)[1])
@@ -157,6 +163,9 @@ def _widest(rows: Sequence[dict[str, Any]], figure: str) -> dict[str, Any]:
         if len(told) > 1
     ]
     if not found:
-        return {"gap": None, "reason": "no column has two groups large enough to be shown"}
+        return {
+            "gap": None,
+            "reason": f"no column has two groups of {bootstrap.FEWEST_SPEAKERS} speakers that are shown",
+        }
     gap, column, most, least = max(found)
     return {"gap": gap, "reason": None, "by": column, "most": most, "least": least}

@@ -21,7 +21,7 @@ from collection.schema import Phone, Scores, Split, WordScores
 from eval import groups, predictions
 from eval.errors import ScoreError
 from eval.predictions import PhonePrediction, Predictions, RaterScores, UtterancePrediction, WordPrediction
-from eval.speakers import why_left_out
+from eval.voices.speakers import why_left_out
 from training.advice.assessment import Assessment, PhoneScore, WordScore
 from training.assess import Assessor
 
@@ -75,6 +75,12 @@ def select(release: Release, split: str, on: date, inventory: Container[str], li
         else:
             kept.append(row["utterance_id"])
             speakers.add(row["speaker_id"])
+    if len(set(kept)) < len(kept):
+        name = next(name for name, count in Counter(kept).items() if count > 1)
+        raise ScoreError(
+            f"Utterance {name} stands twice in split {split} of release {release.name}: it would count twice. Build or "
+            "copy the release again."
+        )
     return Selection(split, tuple(kept), frozenset(speakers), dict(sorted(left.items())))
 
 
@@ -87,8 +93,8 @@ def predict(
     parts: Path,
     on_progress: Callable[[int], None],
     window: int = WINDOW,
-) -> tuple[Predictions, dict[str, int]]:
-    """Return the predictions of all selections, and how often the model could not score an utterance, by verdict.
+) -> Predictions:
+    """Return the predictions of all selections.
 
     ``parts`` is a folder of finished windows that belongs to this very model, release and selection.
     """
@@ -100,9 +106,7 @@ def predict(
                 _store(_score(assessor, rows, selection.split, gop_kind, batch_seconds), folder)
             done.append(predictions.read(folder))
             on_progress(len(rows))
-    joined = predictions.join(done)
-    verdicts = Counter(joined.utterances.column("verdict").to_pylist())
-    return joined, {name: count for name, count in sorted(verdicts.items()) if name != "ok"}
+    return predictions.join(done)
 
 
 def batches(rows: Sequence[dict[str, Any]], seconds: float) -> Iterator[list[dict[str, Any]]]:

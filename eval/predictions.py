@@ -23,6 +23,8 @@ from collection.schema import Phone, Scores, Seconds, WordScores
 from eval.errors import ReportError
 from eval.metrics import Floats, heard_per_slot
 
+TABLES_VERSION = "1"
+"""Counted up when what a model is asked changes; tables of the same version are not made again for new figures."""
 PHONES_FILE = "predictions.parquet"
 UTTERANCES_FILE = "utterances.parquet"
 WORDS_FILE = "words.parquet"

@@ -25,13 +25,13 @@ from collection.documents import privacy_figures
 from collection.release import Release, read_release
 from collection.schema import Split
 from collection.voice import Tier, Transform, VoiceConfig, check
-from eval.attack import GROUPS, Hearing, Voices, figures, group_of, hear
 from eval.bootstrap import BootstrapConfig
-from eval.disguise_cost import Pair, costs
 from eval.errors import ScoreError
 from eval.predict import GOP_KINDS
-from eval.speakers import Chosen, choose
 from eval.text import plain
+from eval.voices.attack import GROUPS, Hearing, Voices, figures, group_of, hear
+from eval.voices.disguise_cost import Pair, costs
+from eval.voices.speakers import Chosen, choose
 from training import lineage
 from training.assess import Assessor
 

@@ -6,6 +6,7 @@ The marker (``manifest.json``) goes first and comes last, so that a folder with 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -21,7 +22,7 @@ from eval.predict import Selection
 from eval.predictions import Predictions
 
 METRICS_FILE = "metrics.json"
-METRICS_VERSION = "1.3.0"
+METRICS_VERSION = "1.4.0"
 
 
 class Asked(Protocol):
@@ -42,10 +43,9 @@ def metrics(
     model: Mapping[str, Any],
     release: Release,
     asked: Asked,
-    kind: str,
+    found: Predictions,
     on: date,
     selections: Sequence[Selection],
-    verdicts: Mapping[str, int],
     speakers: Mapping[str, Any],
     looks: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -56,16 +56,18 @@ def metrics(
         "model": model,
         "data": {
             "name": release.name,
+            "source": release.manifest.get("source"),
+            "tier": release.manifest.get("tier"),
             "schema_version": str(release.manifest["schema_version"]),
             "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
         },
         "protocol": {
             "split": asked.split,
             "calibration_split": asked.calibration,
-            "gop": kind,
+            "gop": found.gop_kind,
             "consent_asked_on": on.isoformat(),
             "left_out": {selection.split: selection.left_out for selection in selections},
-            "not_scored_by_verdict": verdicts,
+            "not_scored_by_verdict": _verdicts(found),
             "speakers": speakers,
             "readings": looks,
             "fewest_speakers": asked.fewest_speakers,
@@ -75,9 +77,24 @@ def metrics(
     }
 
 
+def _verdicts(found: Predictions) -> dict[str, int]:
+    """Count the utterances that were not scored, by the reason."""
+    told = Counter(found.utterances.column("verdict").to_pylist())
+    return {name: count for name, count in sorted(told.items()) if name != "ok"}
+
+
 def stored(out: Path) -> dict[str, Any]:
     """Return the metrics of a finished run."""
     return dict(json.loads((out / METRICS_FILE).read_text("utf-8")))
+
+
+def holds(out: Path, heard: str) -> bool:
+    """Tell whether a folder holds whole tables of what was ``heard``, so that new figures need no hearing."""
+    finished = manifest.read(out) or {}
+    files: Mapping[str, str] = finished.get("files", {})
+    return finished.get("heard") == heard and all(
+        (out / name).is_file() and manifest.file_sha256(out / name) == files.get(name) for name in predictions.FILES
+    )
 
 
 def remove(out: Path) -> None:
@@ -92,10 +109,13 @@ def write(out: Path, found: Predictions, result: dict[str, Any]) -> None:
     manifest.atomic_write(out / METRICS_FILE, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def finish(out: Path, inputs: str, of: str, config: Mapping[str, Any]) -> None:
-    """Write the marker: what the run belongs to (``inputs``, and ``used`` utterances), and what every file holds."""
+def finish(out: Path, inputs: str, of: str, config: Mapping[str, Any], heard: str | None = None) -> None:
+    """Write the marker: what the run belongs to (``inputs``, and ``used`` utterances), and what every file holds.
+
+    ``heard`` names what the tables are of: a run with it needs no hearing for other figures.
+    """
     checksums = {name: manifest.file_sha256(out / name) for name in (*predictions.FILES, METRICS_FILE)}
-    facts = {"kind": "scores", "inputs": inputs, "used": of, "config": config, "files": checksums}
+    facts = {"kind": "scores", "inputs": inputs, "used": of, "heard": heard, "config": config, "files": checksums}
     manifest.write(out, facts)
 
 

@@ -3,7 +3,8 @@
     python -m eval.score model=runs/my-model data=releases/class-2026 out=runs/my-model-scores
 
 Writes ``predictions.parquet`` (a row a phone), ``words.parquet``, ``utterances.parquet``, ``raters.parquet`` (what each
-human gave), ``metrics.json`` and, last, ``manifest.json``.
+human gave), ``metrics.json`` and, last, ``manifest.json``. Asked again for other groups or intervals, or by a newer
+version, it makes the figures anew from the tables: nothing is heard twice.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import Split
 from collection.withdrawal import withdrawn
-from eval import predictions, run_folder, strangers
+from eval import predictions, run_folder
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
 from eval.headline import show
 from eval.predict import AUTO, JUDGED, Selection, judged, predict, select
 from eval.summarise import SummaryOptions, summarise
+from eval.voices import strangers
 from training import lineage
 from training.assess import Assessor
 from training.lineage import Lineage
@@ -43,6 +45,8 @@ class ScoreConfig:
     """Folder of a release."""
     out: str
     """Folder to write; a finished one for the same model, release and settings is left as it is."""
+    name: str | None = None
+    """What the model is called in figures and reports; by default as the run that gave it."""
     split: str = str(Split.TEST)
     """Part of the release that is evaluated."""
     calibration: str = str(Split.VALIDATION)
@@ -50,7 +54,7 @@ class ScoreConfig:
     gop: str = AUTO
     """What is judged: accuracy (as a scorer predicts it), gop_sf, rival_ratio, gop_lp or gop_lpr; auto is accuracy for
     a model with a scorer, else gop_sf."""
-    groups: list[str] = field(default_factory=lambda: ["age_band", "gender", "first_language", "level", "snr_band"])
+    groups: list[str] = field(default_factory=lambda: list(predictions.SLICES))
     """Columns by which figures are shown: age_band, gender, first_language, level, region, device, snr_band."""
     fewest_speakers: int = 5
     """Groups of fewer speakers are hidden."""
@@ -95,30 +99,38 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"{', '.join(release.files)}."
         )
     separate = separation(release, origin, evaluated, selections)
-    used = run_folder.used(selections)
+    used, heard = run_folder.used(selections), hearing(config, model, release, kind, selections)
     finished = manifest.read(out)
-    if finished is not None and finished.get("inputs") != inputs:
-        raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
-    if finished is not None and finished.get("used") == used:
+    if finished is not None and (finished.get("inputs"), finished.get("used")) == (inputs, used):
         return run_folder.stored(out)
-    # Consent may have ended since an earlier run: what it stored of those utterances goes first.
-    _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
-    parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
-    parts.mkdir(parents=True, exist_ok=True)
-    if config.voices:
+    again = run_folder.holds(out, heard)
+    if finished is not None and finished.get("inputs") != inputs and not again:
+        raise ScoreError(f"{out} holds the scores of another model, release or setting. Choose another out=…")
+    if finished is not None and again and finished["config"].get("voices") == config.voices:
+        separate["by_voice"] = run_folder.stored(out)["protocol"]["speakers"].get("by_voice")
+    elif config.voices:
         separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
-    looks = run_folder.look(release, config.split, model_name(model), manifest.fingerprint(_weights(model)), inputs, on)
-    with progress() as bar:
-        task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
-        table, verdicts = predict(
-            assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
-        )
+    name = config.name or model_name(model)
+    looks = run_folder.look(release, config.split, name, manifest.fingerprint(_weights(model)), inputs, on)
+    if again:
+        table = predictions.read(out)
+    else:
+        # Consent may have ended since an earlier run: what it stored of those utterances goes first.
+        _clear(out, keep=f"{inputs[:16]}-{used[:16]}")
+        parts = out / PARTS / f"{inputs[:16]}-{used[:16]}"
+        parts.mkdir(parents=True, exist_ok=True)
+        with progress() as bar:
+            task = bar.add_task("scoring", total=sum(len(selection.utterances) for selection in selections))
+            table = predict(
+                assessor, release, selections, kind, config.batch_seconds, parts, lambda n: bar.advance(task, n)
+            )
     described = {
-        "name": model_name(model),
+        "name": name,
         "language": str(assessor.model.config.language),
         "inventory": list(assessor.inventory),
         "encoder": origin.encoder,
         "code_version": origin.code_version,
+        "threshold": assessor.model.threshold,
         "learned_from": [
             {
                 "name": one.name,
@@ -129,11 +141,12 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             for one in origin.releases
         ],
     }
-    facts = run_folder.metrics(described, release, config, kind, on, selections, verdicts, separate, looks)
+    facts = run_folder.metrics(described, release, config, table, on, selections, separate, looks)
     result = {**facts, **summarise(table, options)}
+    run_folder.remove(out)
     run_folder.write(out, table, result)
-    shutil.rmtree(out / PARTS)
-    run_folder.finish(out, inputs, used, asdict(config))
+    shutil.rmtree(out / PARTS, ignore_errors=True)
+    run_folder.finish(out, inputs, used, asdict(config), heard)
     return result
 
 
@@ -161,13 +174,14 @@ def summary_options(config: ScoreConfig) -> SummaryOptions:
 def separation(release: Release, origin: Lineage, evaluated: Selection, selections: list[Selection]) -> dict[str, Any]:
     """Return what ids say about the evaluated speakers being strangers to the model; raise when they are not.
 
+    Validation speakers, on whom training chose epoch and thresholds, may be evaluated to try ideas; the report says so.
     Pseudonyms of two releases cannot be joined, so ids prove it only for the release that the model learned from.
     """
     here = manifest.file_sha256(release.path / manifest.NAME)
     known = [one for one in origin.releases if one.manifest_sha256 == here]
     heard = frozenset(speaker for one in known for speaker in one.speakers)
     both = evaluated.speakers & heard
-    if both:
+    if both and evaluated.split != Split.VALIDATION:
         raise ScoreError(
             f"{len(both)} speaker(s) of split {evaluated.split} were learned from by this model (for example "
             f"{min(both)}): the figures would flatter it. Choose a split it has not heard: split=test"
@@ -177,7 +191,7 @@ def separation(release: Release, origin: Lineage, evaluated: Selection, selectio
     return {
         "evaluated": len(evaluated.speakers),
         "learned_from_in_this_release": len(heard),
-        "shared_with_training": 0 if known else None,
+        "shared_with_training": len(both) if known else None,
         "shared_with_calibration": len(evaluated.speakers & calibration),
         "other_releases_learned_from": others,
     }
@@ -198,6 +212,13 @@ def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
         key: value for key, value in asdict(config).items() if key not in {"model", "data", "out", "device", "on"}
     }
     return manifest.fingerprint([settings, _weights(model), manifest.file_sha256(release.path / manifest.NAME)])
+
+
+def hearing(config: ScoreConfig, model: Path, release: Release, kind: str, selections: list[Selection]) -> str:
+    """Return what the tables of a run are of, whatever figures are made of them."""
+    heard = [(selection.split, selection.utterances) for selection in selections]
+    sha256 = manifest.file_sha256(release.path / manifest.NAME)
+    return manifest.fingerprint([predictions.TABLES_VERSION, _weights(model), sha256, kind, heard])
 
 
 def _weights(model: Path) -> dict[str, str]:

@@ -17,12 +17,14 @@ from eval import agreement, metrics, probability
 from eval.bias import bias_by_age
 from eval.bootstrap import BootstrapConfig
 from eval.boundaries import boundary_figures
-from eval.conventions import LABEL_NAMES, convention_figures, diagnosis_figure, label_bins
+from eval.conventions import LABEL_NAMES, bin_figures, convention_figures, label_bins
 from eval.decoding import was_decoded
+from eval.diagnosis import diagnosis_figures
 from eval.figures import Calibration, Rated, agreement_figures, calibrate, error_figures, rated_phones
-from eval.groups import by_group, gaps
+from eval.groups import OWN_TABLE, by_group, gaps
 from eval.levels import level_counts, level_figures
 from eval.metrics import EditCounts
+from eval.per_phone import by_phone
 from eval.predictions import Predictions, encode, floats
 
 PREDICTED = "accuracy"
@@ -52,7 +54,8 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
     edits = utterance_edits(part.utterances)
     ceiling = agreement.one_against_the_others(part.raters, "phones", "accuracy", options.bootstrap, "phone")
     said = probability.told(part.phones)
-    bias = bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap)
+    bands = OWN_TABLE in options.groups
+    bias = bias_by_age(part, calibration, predicted, options.fewest_speakers, options.bootstrap, bands)
     groups = by_group(part, calibration, options.groups, options.fewest_speakers, options.bootstrap)
     known = None if options.split == options.calibration else other
     return {
@@ -72,7 +75,7 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
             *error_figures(part.utterances, edits, options.bootstrap),
             *agreement_figures(rated, calibration, options.bootstrap, ceiling),
             *convention_figures(rated, calibration, options.bootstrap),
-            diagnosis_figure(part.phones, calibration.threshold.value, options.bootstrap),
+            *diagnosis_figures(part, calibration.threshold.value, options.bootstrap),
             *boundary_figures(part.phones, options.bootstrap),
             *([] if said is None else probability.probability_figures(said, calibration, options.bootstrap)),
             *level_figures(part, known, calibration.reason, options.bootstrap),
@@ -83,6 +86,8 @@ def summarise(predictions: Predictions, options: SummaryOptions) -> dict[str, An
             "reliability": probability.reliability(said),
             "coverage_risk": probability.coverage_risk(said, options.bootstrap),
         },
+        "raters": agreement.among_themselves(part.raters, options.bootstrap),
+        "per_phone": by_phone(part.phones, calibration, options.fewest_speakers, options.bootstrap),
         "bias": bias,
         "groups": groups,
         "gaps": gaps(groups, bias),
@@ -150,6 +155,7 @@ def score_by_label(rated: Rated, calibration: Calibration) -> dict[str, Any] | N
             if mapped is not None:
                 cell["mean_accuracy"] = float(rated.accuracy[inside].mean())
                 cell["mean_mapped"] = float(mapped[inside].mean())
+                cell |= bin_figures(mapped[inside], rated.accuracy[inside])
                 cell["mapped"] = np.histogram(mapped[inside], np.linspace(*metrics.LABEL_RANGE, 21))[0].tolist()
         cells.append(cell)
     return {"gop_edges": edges.tolist(), "cells": cells}

@@ -10,7 +10,7 @@ from collection.release import Release
 from collection.schema import Split, WordScores
 from eval import predictions
 from eval.errors import PredictionsError
-from eval.outside.answers import OK, Answer
+from eval.outside.answers import Answer
 from eval.outside.fit import MATCHED, decoded, fit, verdict
 from eval.outside.scale import to_human
 from eval.outside.symbols import Symbols
@@ -64,12 +64,6 @@ def build(
         phones, to_human(utterances, known), f"score of {name}", to_human(words, known), raters
     )
     return predictions.join([tables])
-
-
-def verdicts(found: Predictions) -> dict[str, int]:
-    """Count the utterances that the system did not score, by its reason."""
-    told = Counter(found.utterances.column("verdict").to_pylist())
-    return {name: count for name, count in sorted(told.items()) if name != OK}
 
 
 def _phones(

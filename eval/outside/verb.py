@@ -35,6 +35,7 @@ from eval.outside.plain_files import read_csv, read_json
 from eval.outside.symbols import Symbols
 from eval.outside.vendors import azure, read_folder, speechace
 from eval.predict import Selection, select
+from eval.predictions import SLICES
 from eval.score import ScoreConfig, summary_options
 from eval.summarise import summarise
 
@@ -70,7 +71,7 @@ class OutsideConfig:
     """Phones that the system names in a way of its own: {its name: ours}, several of ours parted by spaces, or none."""
     allow_missing: bool = False
     """Go on without the utterances that the predictions miss; they are counted as left out."""
-    groups: list[str] = field(default_factory=lambda: ["age_band", "gender", "first_language", "level", "snr_band"])
+    groups: list[str] = field(default_factory=lambda: list(SLICES))
     """Columns by which figures are shown, as in eval.score."""
     fewest_speakers: int = 5
     """Groups of fewer speakers are hidden."""
@@ -88,8 +89,8 @@ def outside(config: OutsideConfig) -> dict[str, Any]:
     release = read_release(existing(config.data, "Release"))
     options = summary_options(
         ScoreConfig(
-            "", config.data, config.out, config.split, config.calibration,
-            groups=config.groups, fewest_speakers=config.fewest_speakers, bootstrap=config.bootstrap,
+            "", config.data, config.out, split=config.split, calibration=config.calibration, groups=config.groups,
+            fewest_speakers=config.fewest_speakers, bootstrap=config.bootstrap,
         )
     )  # fmt: skip
     symbols = Symbols(inventory(_language(release)), dict(config.symbols))
@@ -130,8 +131,8 @@ def outside(config: OutsideConfig) -> dict[str, Any]:
             **dict(sorted(counts.items())),
         },
     }
-    speakers, verdicts = _speakers(evaluated, selections), tables.verdicts(found)
-    facts = run_folder.metrics(described, release, config, found.gop_kind, on, selections, verdicts, speakers, looks)
+    speakers = _speakers(evaluated, selections)
+    facts = run_folder.metrics(described, release, config, found, on, selections, speakers, looks)
     result = {**facts, **summarise(found, options)}
     run_folder.remove(out)
     run_folder.write(out, found, result)

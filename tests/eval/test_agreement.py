@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
+from sklearn.metrics import cohen_kappa_score
 
+from collection.agreement import weighted_kappa
 from collection.schema import Scores, WordScores
-from eval.agreement import one_against_the_others, ratings
+from eval.agreement import among_themselves, one_against_the_others, ratings
 from eval.bootstrap import BootstrapConfig
 from eval.predictions import Predictions, RaterScores, to_predictions
 
@@ -103,3 +107,56 @@ def test_the_ceiling_is_that_of_a_plain_loop_in_any_order(seed: int) -> None:
     assert found["value"] == pytest.approx(np.mean(each) if each else None)
     if found["low"] is not None:
         assert -1 <= found["low"] <= found["high"] <= 1
+
+
+# Six things and four raters: the worked example of Shrout & Fleiss (1979), table 2.
+SHROUT_FLEISS = ([9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7])
+
+
+def among(rows: list[RaterScores], score: str = "fluency") -> dict[str, object]:
+    found = among_themselves(rated(rows).raters, FAST)
+    return next(row for row in found if (row["level"], row["score"]) == ("utterances", score))
+
+
+def test_intraclass_correlation_of_the_published_example() -> None:
+    found = among(columns(**{f"r{n}": list(map(float, column)) for n, column in enumerate(SHROUT_FLEISS)}))
+    assert round(found["icc"]["value"], 2) == 0.29
+    assert round(found["icc_of_mean"]["value"], 2) == 0.62
+    assert found["whole"] == 6
+    assert found["icc"]["interval_reason"] == "only 1 speaker(s), an interval needs 5"
+
+
+def test_kappa_is_the_mean_of_sklearns_over_pairs_of_raters() -> None:
+    names = {f"r{n}": list(map(float, column)) for n, column in enumerate(SHROUT_FLEISS)}
+    each = [
+        cohen_kappa_score(a, b, weights="quadratic", labels=list(range(11))) for a, b in combinations(SHROUT_FLEISS, 2)
+    ]
+    assert among(columns(**names))["kappa"]["value"] == pytest.approx(np.mean(each))
+    assert weighted_kappa(np.array(SHROUT_FLEISS, dtype=float).T) == pytest.approx(np.mean(each))
+    # Perfect agreement but for a point of severity: kappa sees it, correlation does not.
+    shifted = among(columns(a=[1, 2, 3], b=[2, 3, 4]))
+    assert shifted["one_against_the_others"]["value"] == pytest.approx(1.0)
+    assert shifted["kappa"]["value"] == pytest.approx(2 * (2 / 3) / (4 / 3 + 1))
+
+
+def test_intervals_of_raters_hold_their_figures_and_follow_from_speakers() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.integers(2, 9, 60)
+    rows = [
+        rating(f"u{n:02d}", f"r{rater}", float(np.clip(score + rng.integers(-2, 3), 0, 10)), speaker=f"spk_{n % 10}")
+        for n, score in enumerate(truth)
+        for rater in range(3)
+    ]
+    found = among(rows)
+    for name in ("icc", "icc_of_mean", "kappa"):
+        assert found[name]["low"] < found[name]["value"] < found[name]["high"], name
+    assert found["icc"]["value"] < found["icc_of_mean"]["value"]
+
+
+def test_raters_that_cannot_be_compared_say_why() -> None:
+    assert among([])["icc"]["reason"] == "no utterance was scored by two raters"
+    apart = among(columns(a=[1, 2, None, None], b=[2, None, 3, None], c=[None, 1, 1, 2]))
+    assert apart["icc"]["reason"] == "no utterance was scored by every rater"
+    assert apart["whole"] == 0
+    alike = among(columns(a=[7, 7], b=[7, 7]))
+    assert alike["icc"]["reason"] == alike["kappa"]["reason"] == "the scores of the raters are all the same"

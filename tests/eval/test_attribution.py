@@ -14,7 +14,7 @@ from collection.pseudonyms.naming import naming
 from collection.segment import Interval
 from collection.synthetic.class_session import Session, Spoken
 from eval.attribution import halves, learned_from
-from eval.attribution_figures import Result, Trial, choose, interval, judge, rates
+from eval.voices.attribution_figures import Result, Trial, choose, interval, judge, rates
 from training import lineage
 
 SESSION = Session(

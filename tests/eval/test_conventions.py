@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
+from torchmetrics.functional import concordance_corrcoef, pearson_corrcoef
 
 from eval import bootstrap, metrics
 from eval.bootstrap import BootstrapConfig
 from eval.conventions import (
     average_precision,
+    bin_figures,
     concordance,
     convention_figures,
-    diagnosis_figure,
     label_bins,
     macro_error,
     ranking_interval,
@@ -23,7 +24,6 @@ from eval.conventions import (
 )
 from eval.figures import AS_PREDICTED, Calibration, Rated
 from eval.metrics import Value
-from eval.predictions import PHONES
 from tests.eval.conftest import made_up
 
 
@@ -55,6 +55,16 @@ def test_average_precision_by_hand():
     assert average_precision(np.zeros(2), np.array([False, False])).value is None
 
 
+def test_concordance_and_correlation_beside_torchmetrics():
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(1.5, 0.4, 400), rng.normal(1.2, 0.6, 400)
+    y += x
+    pair = torch.from_numpy(x), torch.from_numpy(y)
+    assert concordance(x, y).value == pytest.approx(float(concordance_corrcoef(*pair)), rel=2e-3)  # it divides by n - 1
+    assert metrics.pearson(x, y).value == pytest.approx(float(pearson_corrcoef(*pair)), abs=1e-9)
+
+
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(0, 5)), min_size=12, max_size=60))
 def test_the_ranking_of_a_resample_is_that_of_the_resampled_phones(rows):
     gop = np.array([row[0] for row in rows], dtype=float)
@@ -93,26 +103,13 @@ def test_every_figure_has_an_interval_that_holds_it():
     assert found["phone_macro_mse"]["baseline"]["value"] == pytest.approx((1.4**2 + 0.2**2) / 2)
 
 
-def table(rows: list[dict[str, object]]) -> pa.Table:
-    base = {"utterance_id": "u", "split": "test", "slot": 0, "word_index": 0, "canonical": "TH"}
-    return pa.Table.from_pylist([{**base, **row} for row in rows], schema=PHONES)
-
-
-def test_diagnosis_counts_what_was_found_and_where_it_is_known_what_was_said():
-    rows = [
-        {"realised": "S", "heard": "S", "gop": -9.0, "accuracy": 0.0},  # found, right
-        {"realised": "S", "heard": "F", "gop": -9.0, "accuracy": 0.2},  # found, wrong
-        {"realised": "", "heard": "", "gop": -9.0, "accuracy": 0.0},  # found, left out indeed
-        {"realised": "S", "heard": "F", "gop": -0.1, "accuracy": 0.0},  # not found
-        {"realised": None, "heard": "F", "gop": -9.0, "accuracy": 0.0},  # nobody knows
-        {"realised": "TH", "heard": "S", "gop": -9.0, "accuracy": 2.0},  # a false alarm is no diagnosis
-        {"realised": "F", "heard": "S", "gop": -9.0, "accuracy": None},  # said otherwise, not rated: found, wrong
-    ]
-    found = diagnosis_figure(
-        table([{**row, "speaker_id": f"s{i}"} for i, row in enumerate(rows)]), -1.0, BootstrapConfig()
-    )
-    assert found["value"] == pytest.approx(2 / 4)
-    assert diagnosis_figure(table([{**rows[4], "speaker_id": "s"}]), -1.0, BootstrapConfig())["value"] is None
+def test_a_bin_is_told_by_itself():
+    found = bin_figures(np.array([0.4, 0.0, 0.8]), np.array([0.0, 0.2, 0.4]))
+    assert found["bias"] == pytest.approx(0.6 / 3)
+    assert found["mse"] == pytest.approx((0.16 + 0.04 + 0.16) / 3)
+    # Means 0.4 and 0.2, covariance 0.08/3, variances 0.32/3 and 0.08/3.
+    assert found["ccc"] == pytest.approx(2 * 0.08 / 3 / (0.32 / 3 + 0.08 / 3 + 0.04))
+    assert bin_figures(np.array([1.8, 2.0]), np.array([2.0, 2.0]))["ccc_reason"] == "the human scores are all the same"
 
 
 def test_the_summary_tells_them():

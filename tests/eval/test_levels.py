@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from collection.schema import Scores, WordScores
-from eval.bias import age_group, bias_by_age
+from eval.bias import TOLD_BY_BAND, age_group, bias_by_age
 from eval.bootstrap import BootstrapConfig
 from eval.figures import AS_PREDICTED, Calibration
 from eval.levels import level_counts, level_figures
@@ -73,7 +73,7 @@ def test_every_level_has_its_figure_its_interval_and_its_human(made_up: Callable
     assert (total["human"]["raters"], total["human"]["items"]) == (3, 96)
     assert named(found["figures"], "utterance_total_mse")["human"] is None
     parts = [figure["part"] for figure in found["figures"]]
-    assert [parts.count(part) for part in ("phones", "probability", "words", "utterances")] == [19, 9, 6, 10]
+    assert [parts.count(part) for part in ("phones", "probability", "words", "utterances")] == [20, 9, 6, 10]
 
 
 def test_what_is_constant_or_not_predicted_says_why(made_up: Callable[..., Predictions]) -> None:
@@ -156,6 +156,10 @@ def test_bias_by_hand_at_one_threshold_for_all() -> None:
     assert rows["children"]["pcc"]["value"] == pytest.approx(pearsonr([1.5, 2.0, 0.3], [1.0, 2.0, 0.0]).statistic)
     assert rows["children"]["interval_reason"] == "only 3 speaker(s), an interval needs 5"
     assert rows["all"]["low"] <= rows["all"]["bias"] <= rows["all"]["high"]
+    assert rows["adults"]["mse"] == pytest.approx((0.25 + 0.36 + 1.0) / 3)
+    assert rows["all"]["mse_low"] <= rows["all"]["mse"] <= rows["all"]["mse_high"]
+    # Right are two phones of children, passed both, and two of adults: 0.5 is flagged, 1.0 is not.
+    assert [rows[name]["frr"] for name in ("children", "adults", "all")] == [0.0, 0.5, 0.25]
     # 0.3 lies below the threshold, 1.0 does not.
     assert [(rows[name]["mispronounced"], rows[name]["recall"]) for name in ("children", "adults")] == [(1, 1), (1, 0)]
 
@@ -168,6 +172,27 @@ def test_a_group_of_few_is_hidden_and_takes_the_next_with_it() -> None:
     ]  # fmt: skip
     assert set(rows[1]) == {"group", "hidden"}
     assert rows[0]["speakers"] == 11
+
+
+@pytest.mark.parametrize(
+    ("bands", "told"),
+    [
+        (["6-8"] * 6 + ["18+"] * 6, True),
+        # One child of 6 to 8: hidden, and another band with it. The children's rate minus that of 12 to 14 is of both.
+        (["6-8"] + ["9-11"] * 5 + ["12-14"] * 7 + ["18+"] * 8, True),
+        # Hidden are the two of 6 to 8 and the adults: the rate of all children would give away the two.
+        (["6-8"] * 2 + ["9-11"] * 7 + ["12-14"] * 7 + ["18+"] * 5, False),
+    ],
+)
+def test_rejections_of_children_are_told_unless_that_gives_a_hidden_band_away(bands: list[str], told: bool) -> None:
+    part = learners(bands, [1.0, 2.0] * (len(bands) // 2) + [1.0] * (len(bands) % 2), [2.0] * len(bands))
+    calibration = Calibration(threshold=Value(1.5), scale=AS_PREDICTED)
+    rows = {row["group"]: row for row in bias_by_age(part, calibration, True, 5, FAST, bands=True)}
+    assert (rows["children"]["frr"] is not None, rows["adults"]["frr"] is not None) == (told, told)
+    assert rows["children"]["frr_reason"] == (None if told else TOLD_BY_BAND)
+    assert rows["all"]["frr"] is not None
+    alone = {row["group"]: row for row in bias_by_age(part, calibration, True, 5, FAST)}
+    assert alone["children"]["frr"] is not None
 
 
 def test_gop_without_a_mapping_has_no_bias_but_a_reason() -> None:

@@ -42,6 +42,8 @@ def test_what_is_written_keeps_to_the_schema(tables):
         lambda run: run["figures"][0].pop("baseline"),
         lambda run: run.update(metrics_version="2.0.0"),
         lambda run: run["groups"].append({"by": "gender", "group": "x", "hidden": True, "per": 0.1}),
+        lambda run: run["per_phone"][0].update(hidden=True),
+        lambda run: run["raters"][0]["kappa"].update(value=None, reason=None),
         lambda run: run.update(gaps=[{"figure": "frr", "title": "t", "gap": None, "reason": None}]),
     ],
 )

@@ -32,8 +32,9 @@ from eval.outside.scale import to_human
 from eval.outside.symbols import Symbols
 from eval.outside.vendors import azure, speechace
 from eval.outside.verb import OutsideConfig, outside
+from eval.page.render import render
 from eval.predictions import WordPrediction
-from eval.report import read_run, render
+from eval.report import read_run
 from tests.releases import utterance, write_release
 from training.advice.assessment import Alternative, Assessment, Diagnosis, Fault, PhoneScore, Verdict, WordScore
 from training.advice.azure import to_azure

@@ -13,8 +13,9 @@ from eval import bootstrap, predictions
 from eval.bootstrap import BootstrapConfig
 from eval.compare import CompareConfig, compare
 from eval.errors import ReportError
+from eval.page.render import render
 from eval.paired import differences, scored
-from eval.report import compared_with_first, render
+from eval.report import compared_with_first
 from tests.eval.conftest import made_up
 from tests.eval.test_report import Page, metrics_of
 

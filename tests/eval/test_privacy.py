@@ -16,11 +16,11 @@ from collection.errors import ConfigError
 from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Split
 from collection.voice import VoiceConfig
-from eval import attack
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
 from eval.privacy import PrivacyConfig, privacy, remarks
-from eval.speakers import choose
+from eval.voices import attack
+from eval.voices.speakers import choose
 from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage

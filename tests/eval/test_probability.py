@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from eval.bootstrap import BootstrapConfig, draw
@@ -54,6 +55,18 @@ def test_figures_of_four_phones_by_hand() -> None:
     assert [values[f"flag_{name}"] for name in ("precision", "recall", "f1", "frr", "far")] == [0.5] * 5
     assert all(figure["part"] == "probability" for figure in found.values())
     assert found["brier"]["interval_reason"] == "only 1 speaker(s), an interval needs 5"
+
+
+def test_calibration_is_that_of_sklearn_where_no_two_probabilities_are_the_same() -> None:
+    rng = np.random.default_rng(8)
+    p = rng.permutation(np.linspace(0.01, 0.99, 200))
+    said = Told(p, p >= 0.5, rng.random(200) < p**2, np.zeros(200, dtype=np.intp), 1)
+    found, told_as = calibration_curve(said.bad, p, n_bins=BINS, strategy="quantile")
+    bins = reliability(said)["bins"]
+    assert [one["share_mispronounced"] for one in bins] == pytest.approx(found.tolist())
+    assert [one["mean_probability"] for one in bins] == pytest.approx(told_as.tolist())
+    values = {figure["name"]: figure["value"] for figure in probability_figures(said, Calibration(), FAST)}
+    assert values["calibration_error"] == pytest.approx(np.mean(np.abs(found - told_as)))
 
 
 def test_coverage_and_risk_of_four_phones_by_hand() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ import pytest
 from scipy.stats import pearsonr
 
 from collection import manifest
+from eval.bootstrap import BootstrapConfig
+from eval.diagnosis import NOT_WRITTEN
 from eval.errors import ReportError
+from eval.page.protocol import warnings
+from eval.page.published import printed, published
+from eval.page.render import render
 from eval.predictions import FILES, Predictions, read, write
-from eval.protocol import warnings
-from eval.report import ReportConfig, read_run, render, work
+from eval.report import ReportConfig, read_run, work
 from eval.run_folder import METRICS_VERSION
 from eval.summarise import SummaryOptions, summarise
 
 BOUNDARIES = ("boundary_error", "boundary_within_20ms", "boundary_within_50ms")
+FAST = BootstrapConfig(resamples=300)
 NASTY = "<script>alert(1)</script>&\"'$x$"
 
 
@@ -35,7 +41,7 @@ def metrics_of(predictions: Predictions, name: str = "tiny", **protocol: Any) ->
             "code_version": "0.1.0",
             "learned_from": [{"name": "r", "manifest_sha256": "ab" * 32, "splits": ["train"], "speakers": 9}],
         },
-        "data": {"name": "r", "schema_version": "1.0.0", "manifest_sha256": "ab" * 32},
+        "data": {"name": "r", "source": "folder", "schema_version": "1.0.0", "manifest_sha256": "ab" * 32},
         "protocol": {
             "split": "test",
             "calibration_split": "validation",
@@ -51,11 +57,11 @@ def metrics_of(predictions: Predictions, name: str = "tiny", **protocol: Any) ->
                 "other_releases_learned_from": [],
             },
             "fewest_speakers": 5,
-            "bootstrap": {"resamples": 2000, "level": 0.95, "seed": 1},
+            "bootstrap": asdict(FAST),
             "code_version": "0.1.0",
             **protocol,
         },
-        **summarise(predictions, SummaryOptions()),
+        **summarise(predictions, SummaryOptions(bootstrap=FAST)),
     }
     return dict(json.loads(json.dumps(found, allow_nan=False)))
 
@@ -131,7 +137,8 @@ def test_nobody_rated_leaves_the_error_rate_and_reasons(made_up: Callable[..., P
     for other in metrics["figures"][2:]:
         assert other["value"] is None
         why = {
-            "diagnosis_error": "nobody wrote down what was said in place of the mispronounced phones",
+            "diagnosis_error": NOT_WRITTEN,
+            "diagnosis_error_insertions": NOT_WRITTEN,
             **dict.fromkeys(BOUNDARIES, "the release holds no expert's times of phones"),
         }
         assert other["reason"] == why.get(other["name"], "no rated phone")
@@ -176,8 +183,12 @@ def test_tables_of_before_words_were_scored_are_read(made_up: Callable[..., Pred
 def test_metrics_of_before_words_were_scored_make_the_page_they_made(made_up: Callable[..., Predictions]) -> None:
     new = metrics_of(made_up())
     old = json.loads(json.dumps(new))
-    for name in ("alone", "probability", "bias"):
+    for name in ("alone", "probability", "bias", "raters", "per_phone"):
         del old[name]
+    del old["data"]["source"]
+    for cell in old["score_by_label"]["cells"]:
+        for name in ("bias", "mse", "ccc", "ccc_reason"):
+            cell.pop(name, None)
     for name in ("scale", "share_mispronounced"):
         del old["calibration"][name]
     for name in ("words", "words_rated", "words_used", "utterances_rated", "utterances_used"):
@@ -187,7 +198,7 @@ def test_metrics_of_before_words_were_scored_make_the_page_they_made(made_up: Ca
     sections = [
         attributes.get("aria-labelledby") for tag, attributes in Page(render([old], "t")).tags if tag == "section"
     ]
-    assert sections == ["headline", "human", "confusions", "groups", "protocol", "words"]
+    assert sections == ["headline", "all", "human", "confusions", "groups", "protocol", "words"]
     assert "Children and adults" in render([new], "t")
 
 
@@ -195,20 +206,24 @@ def test_a_scorer_shows_what_only_it_can_say(scorer: dict[str, Any]) -> None:
     html = render([scorer], "t")
     page = Page(html)
     sections = [attributes.get("aria-labelledby") for tag, attributes in page.tags if tag == "section"]
-    assert sections[:5] == ["headline", "alone", "levels", "doubt", "bias"]
+    assert sections[:7] == ["headline", "all", "alone", "levels", "raters", "doubt", "bias"]
+    children = next(row for row in scorer["bias"] if row["group"] == "children")
+    kappa = next(row for row in scorer["raters"] if row["level"] == "words" and row["score"] == "total")["kappa"]
+    assert f"{kappa['low']:.3f} to {kappa['high']:.3f}" in page.text
+    assert "no phone was scored by two raters" in page.text
+    assert f"{children['frr_low'] * 100:.1f} to {children['frr_high'] * 100:.1f}" in page.text
     assert "none: the human scores are all the same" in page.text
     human = figure(scorer, "word_total_pcc")["human"]
     assert f"{human['value']:.3f} ({human['low']:.3f} to {human['high']:.3f})" in page.text
     for judge in ("the scorer", "segmentation-free GOP alone", "alignment GOP alone", "one human against the others"):
         assert judge in page.text
     assert f"{figure({'figures': scorer['alone'][1]['figures']}, 'phone_pcc')['value']:.3f}" in page.text
-    children = next(row for row in scorer["bias"] if row["group"] == "children")
     assert f"{children['bias']:+.3f}" in page.text
     risk = scorer["probability"]["coverage_risk"]
     assert f"Area under the curve {risk['area']:.4f}" in page.text
     assert "10 bins of equally many phones" in page.text
     assert "as the scorer predicts it" in page.text
-    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 6
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 8
     assert "NaN" not in page.text
 
 
@@ -221,8 +236,8 @@ def test_a_hidden_group_is_named_beside_the_bias_of_others(scorer: dict[str, Any
 
 def test_a_scorer_beside_a_model_without_one(made_up: Callable[..., Predictions], scorer: dict[str, Any]) -> None:
     page = Page(render([metrics_of(made_up()), scorer], "t"))
-    # Neither has every figure: raw GOP is the first's, words are the second's.
-    assert page.text.count("not measured in this run") == 1 + 6 + 10 + 9
+    # Neither has every figure: raw GOP is the first's, words are the second's; three stand in the headline too.
+    assert page.text.count("not measured in this run") == 1 + 6 + 10 + 9 + 3
     assert "Phone accuracy, Pearson correlation of raw GOP" in page.text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -245,7 +260,7 @@ def test_the_page_is_readable_without_seeing_it(two_models: str) -> None:
     page = Page(two_models)
     assert dict(page.tags)["html"] == {"lang": "en"}
     plots = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(plots) == 2 * 4
+    assert len(plots) == 2 * 6
     assert all(attributes["role"] == "img" and attributes["aria-labelledby"] for attributes in plots)
     headers = [attributes for tag, attributes in page.tags if tag == "th"]
     assert headers
@@ -307,3 +322,78 @@ def test_metrics_of_another_version_are_refused(tmp_path: Path) -> None:
     manifest.write(tmp_path, {})
     with pytest.raises(ReportError, match=r"version 2\.0\.0"):
         read_run(tmp_path)
+
+
+def test_a_public_corpus_stands_beside_what_others_printed(scorer: dict[str, Any]) -> None:
+    assert published([scorer], ["a"]) is None
+    public = {**scorer, "data": {**scorer["data"], "source": "speechocean762"}}
+    page = Page(render([public], "t"))
+    assert "MuFFIN" in page.text
+    assert "Read the two for their order of magnitude" in page.text
+    own = figure(scorer, "phone_pcc")
+    table = published([public, scorer], ["a", "b"])
+    assert table is not None
+    assert [row["name"] for row in table["rows"]][:2] == ["a", "Kaldi GOP regression"]
+    assert printed([public], "phone_pcc") == "0.450 to 0.742"
+    assert "0.450 to 0.742" in page.text
+    assert printed([scorer], "phone_pcc") == printed([public], "auc") == ""
+    cells = dict(zip(table["columns"], table["rows"][0]["cells"], strict=True))
+    assert cells["phone PCC"]["value"] == f"{own['value']:.3f}"
+    gopt = next(row for row in table["rows"] if row["name"] == "GOPT")
+    assert [cell["value"] for cell in gopt["cells"]][:2] == ["0.085", "0.612"]
+
+
+def test_every_phone_and_every_bin_has_its_row(scorer: dict[str, Any]) -> None:
+    text = Page(render([scorer], "t")).text
+    worst = scorer["per_phone"][0]
+    assert f"{100 * worst['f1']:.1f} %" in text
+    low = scorer["score_by_label"]["cells"][0]
+    assert f"{low['mse']:.3f}" in text
+    hidden = {**scorer, "per_phone": [*scorer["per_phone"], {"phone": "ZH", "hidden": True}]}
+    assert "Hidden, said by too few speakers: ZH." in Page(render([hidden], "t")).text
+
+
+def test_columns_that_nobody_stated_take_one_line(made_up: Callable[..., Predictions]) -> None:
+    metrics = metrics_of(made_up())
+    nobody = {**metrics["groups"][-1], "by": "region", "group": "not stated"}
+    text = Page(render([{**metrics, "groups": [*metrics["groups"], nobody]}], "t")).text
+    assert "Not stated by anybody in this data: region." in text
+
+
+@pytest.fixture
+def finished(made_up: Callable[..., Predictions], tmp_path: Path) -> Path:
+    """A finished run with its tables, beside a release of the same name that it was not scored on."""
+    run = tmp_path / "run"
+    write(run, made_up(scorer=True))
+    manifest.atomic_write(run / "metrics.json", json.dumps(metrics_of(made_up(scorer=True), "a/b", gop="accuracy")))
+    manifest.write(run, {"kind": "scores"})
+    return run
+
+
+def test_drawings_are_files_too(finished: Path, tmp_path: Path) -> None:
+    plots = tmp_path / "plots"
+    work(ReportConfig([str(finished)], str(tmp_path / "r.html"), plots=str(plots)))
+    names = {"violins", "mapped", "confusions", "phones", "groups", "rejections", "reliability", "coverage"}
+    assert {path.name for path in plots.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+    svg, png = (plots / f"reliability.{kind}" for kind in ("svg", "png"))
+    assert svg.read_text("utf-8").startswith("<?xml")
+    assert "var(--" not in svg.read_text("utf-8") and "as found" in svg.read_text("utf-8")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    work(ReportConfig([str(finished), str(finished)], str(tmp_path / "r.html"), plots=str(tmp_path / "both")))
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == ["a-b--1", "a-b--2"]
+
+
+def test_the_worst_utterances_are_listed_when_asked_for(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.html"
+    work(ReportConfig([str(finished)], str(out)))
+    assert "Judged worst" not in out.read_text("utf-8")
+    work(ReportConfig([str(finished)], str(out), worst=3))
+    phones = read(finished).only("test").phones.to_pandas()
+    phones["error"] = (phones["gop"] - phones["accuracy"]) ** 2
+    worst = phones.groupby("utterance_id")["error"].mean().nlargest(3)
+    text = Page(out.read_text("utf-8")).text
+    assert re.findall(r"utt_test_\d+_\d", text) == list(worst.index)
+    assert f"{worst.iloc[0]:.3f}" in text
+    for wrong in ({"sound": True}, {"release": "x"}, {"worst": 3, "sound": True}):
+        with pytest.raises(ReportError, match=r"worst=10|release=FOLDER"):
+            work(ReportConfig([str(finished)], str(out), **wrong))

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -15,7 +17,9 @@ from collection.release import Release, read_release
 from collection.schema import ConsentGrant, Rating, Scores, Split, Word, WordScores
 from eval import predictions
 from eval.errors import ScoreError
+from eval.gate import Policy, figure_checks
 from eval.headline import remarks, table
+from eval.page.protocol import warnings
 from eval.predict import batches, judged, predict, select
 from eval.run_folder import METRICS_FILE, METRICS_VERSION
 from eval.score import PARTS, ScoreConfig, score
@@ -23,6 +27,7 @@ from tests.releases import utterance, write_release
 from tests.training.models import phone_model
 from training import lineage
 from training.assess import Assessor
+from training.errors import ModelError
 from training.lineage import Lineage
 from training.network.phone_features import width
 from training.network.scorer import Scorer, ScorerShape
@@ -261,6 +266,26 @@ def test_a_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
         assert fresh[name] == first[name]
 
 
+def test_other_figures_of_the_same_run_need_no_second_hearing(model: Path, release: Release, tmp_path: Path) -> None:
+    score(config(model, release, tmp_path, groups=["gender"]))
+    found = predictions.read(tmp_path)
+    marked = pa.array([-123.0, *found.phones["gop"].to_pylist()[1:]])
+    place = found.phones.column_names.index("gop")
+    predictions.write(tmp_path, dataclasses.replace(found, phones=found.phones.set_column(place, "gop", marked)))
+    facts = manifest.read(tmp_path)
+    files = {**facts["files"], predictions.PHONES_FILE: manifest.file_sha256(tmp_path / predictions.PHONES_FILE)}
+    manifest.write(tmp_path, {**facts, "files": files})
+    metrics = score(config(model, release, tmp_path, groups=["level"], name="renamed"))
+    assert {row["by"] for row in metrics["groups"]} == {"level"}
+    assert metrics["model"]["name"] == "renamed"
+    assert json.loads((tmp_path / METRICS_FILE).read_text("utf-8"))["model"]["name"] == "renamed"
+    assert predictions.read(tmp_path).phones["gop"][0].as_py() == -123.0
+    # Tables that are not what the marker says are not believed: another setting is refused, the same one heard again.
+    (tmp_path / predictions.WORDS_FILE).unlink()
+    with pytest.raises(ScoreError, match="Choose another out"):
+        score(config(model, release, tmp_path, groups=["gender"], name="renamed"))
+
+
 def test_a_stopped_run_goes_on_and_gives_the_same(model: Path, release: Release, tmp_path: Path) -> None:
     assessor = Assessor.from_pretrained(model, "cpu")
     chosen = [select(release, split, date(2029, 12, 31), PHONES) for split in ("validation", "test")]
@@ -272,14 +297,14 @@ def test_a_stopped_run_goes_on_and_gives_the_same(model: Path, release: Release,
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     whole.mkdir()
     stopped.mkdir()
-    first, _ = predict(assessor, release, chosen, "gop_sf", 60.0, whole, lambda done: None, window=4)
+    first = predict(assessor, release, chosen, "gop_sf", 60.0, whole, lambda done: None, window=4)
     with pytest.raises(KeyboardInterrupt):
         predict(assessor, release, chosen, "gop_sf", 60.0, stopped, stop, window=4)
     kept = {folder.name: folder.stat().st_mtime_ns for folder in stopped.iterdir()}
     assert sorted(kept) == ["validation-000000", "validation-000001"]
     # A window that was being written when the run was stopped is done again.
     (stopped / ".validation-000002.partial").mkdir()
-    again, _ = predict(assessor, release, chosen, "gop_sf", 60.0, stopped, lambda done: None, window=4)
+    again = predict(assessor, release, chosen, "gop_sf", 60.0, stopped, lambda done: None, window=4)
     assert {name: (stopped / name).stat().st_mtime_ns for name in kept} == kept
     assert again.phones.equals(first.phones)
     assert again.utterances.equals(first.utterances)
@@ -319,6 +344,44 @@ def test_other_results_are_never_overwritten(scored: Path, model: Path, release:
 def test_speakers_the_model_learned_from_are_refused(model: Path, release: Release, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match="learned from by this model"):
         score(config(model, release, tmp_path, split="train"))
+
+
+def test_validation_speakers_may_be_tried_on_and_the_page_says_so(
+    model: Path, release: Release, tmp_path: Path
+) -> None:
+    tuned = tmp_path / "model"
+    phone_model().save_pretrained(tuned)
+    splits = ("train", "validation")
+    heard = frozenset(row["speaker_id"] for split in splits for row in release.rows(split, ["speaker_id"]))
+    lineage.write(tuned, Lineage("random", "0.0.0", (lineage.ancestor(release, splits, heard),)))
+    metrics = score(config(tuned, release, tmp_path / "out", split="validation", calibration="train"))
+    assert metrics["protocol"]["speakers"]["shared_with_training"] == 6
+    assert "no figure to show" in warnings([metrics], ["tuned"])[0]
+    (check,) = figure_checks(Policy("p"), metrics)
+    assert (check.passed, check.why) == (False, "its epoch and thresholds were chosen on them")
+    with pytest.raises(ScoreError, match="learned from by this model"):
+        score(config(tuned, release, tmp_path / "other", split="train"))
+
+
+def test_a_model_of_a_newer_schema_is_refused(model: Path, release: Release, tmp_path: Path) -> None:
+    newer = tmp_path / "model"
+    shutil.copytree(model, newer)
+    told = json.loads((newer / "config.json").read_text("utf-8"))
+    (newer / "config.json").write_text(json.dumps({**told, "schema_version": "2.0.0"}), "utf-8")
+    with pytest.raises(ModelError, match=r"has schema 2\.0\.0, this Parlure reads .*: update Parlure"):
+        score(config(newer, release, tmp_path / "out"))
+
+
+def test_an_utterance_that_stands_twice_is_named(tmp_path: Path) -> None:
+    rows = [utterance(1, "spk_a"), utterance(1, "spk_b")]
+    twice = write_release(tmp_path, {Split.TEST: rows})
+    with pytest.raises(ScoreError, match="utt_0001 stands twice in split test"):
+        select(twice, "test", date(2029, 12, 31), PHONES)
+
+
+def test_what_the_model_has_no_phone_for_is_said_first(scored: Path) -> None:
+    metrics = json.loads((scored / METRICS_FILE).read_text("utf-8"))
+    assert "does not know a phone of 1 utterance(s)" in warnings([metrics], ["m"])[0]
 
 
 def test_speakers_of_another_release_are_not_called_strangers(model: Path, release: Release, tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import torch
 
+from collection.errors import ReleaseError
+from collection.release import check_schema
+from collection.schema import SCHEMA_VERSION
 from training import lineage
 from training.errors import ModelError
 from training.network.ensembles import Ensemble, is_ensemble, open_members
@@ -20,7 +23,7 @@ def open_model(folder_or_name: str | Path, device: str | None = None) -> Posteri
     """Return the model in a folder or under a Hub name; warns of one that learned from a voice that was withdrawn.
 
     ``device`` is a torch device, by default the GPU if there is one; an exported model is on the CPU by default. Raises
-    ``ModelError`` where there is no model, or one without phones.
+    ``ModelError`` where there is no model, one without phones, or one of a schema that this code does not read.
     """
     folder = local(folder_or_name)
     model: PosteriorModel
@@ -30,6 +33,11 @@ def open_model(folder_or_name: str | Path, device: str | None = None) -> Posteri
         model = OnnxPhoneModel(folder, device) if is_exported(folder) else _checkpoint(folder, device)
     if not model.config.inventory:
         raise ModelError(f"{folder_or_name} holds no phone inventory: it is an encoder, not a trained phone model.")
+    try:
+        version = str(getattr(model.config, "schema_version", SCHEMA_VERSION))
+        check_schema(version, f"the model {folder_or_name}", "train it again")
+    except ReleaseError as error:
+        raise ModelError(str(error)) from None
     lineage.warn_withdrawn(folder)
     return model
 

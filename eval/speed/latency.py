@@ -134,7 +134,7 @@ def _write_encoder(model: Path, scratch: Path) -> None:
 
 def _in_its_own_process(way: str, folder: Path, scratch: Path, repeats: int) -> Cost:
     settings = {**os.environ, **dict.fromkeys(THREADS, "1")}
-    command = [sys.executable, "-m", "eval.latency", way, str(folder), str(scratch), str(repeats)]
+    command = [sys.executable, "-m", "eval.speed.latency", way, str(folder), str(scratch), str(repeats)]
     done = subprocess.run(command, env=settings, capture_output=True, text=True)  # noqa: S603
     if done.returncode != 0:
         raise BenchError(f"{way} could not be measured: {done.stderr.strip()[-500:]}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from collection.schema import Split
-from eval.strangers import by_voice, compare
+from eval.voices.strangers import by_voice, compare
 from tests.releases import utterance, write_release
 
 RNG = np.random.default_rng(7)

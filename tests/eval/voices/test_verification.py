@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from eval import verification
 from eval.bootstrap import BootstrapConfig
-from eval.verification import BackEnd, Trials, error_counts
+from eval.voices import verification
+from eval.voices.verification import BackEnd, Trials, error_counts
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=12)
 

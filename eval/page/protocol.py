@@ -35,6 +35,11 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
                 f"{name} learned from other releases than this one, whose pseudonyms cannot be joined: that its "
                 "evaluated speakers are new to it is not verified."
             )
+        elif speakers["shared_with_training"]:
+            found.append(
+                f"{name}: training chose epoch and thresholds on these very speakers. Good for trying ideas, no "
+                "figure to show."
+            )
         elif speakers["other_releases_learned_from"]:
             found.append(
                 f"{name} also learned from {', '.join(speakers['other_releases_learned_from'])}: that the evaluated "
@@ -54,6 +59,13 @@ def warnings(runs: Sequence[Run], names: Sequence[str]) -> Lines:
             found.append(
                 f"{name}: the test split had been read for {looks['models'] - 1} other model(s) before. Whoever chose "
                 "between them by these figures has tuned on the test."
+            )
+        unknown = sum(
+            reasons.get("phone_outside_the_models_inventory", 0) for reasons in run["protocol"]["left_out"].values()
+        )
+        if unknown:
+            found.append(
+                f"{name} does not know a phone of {unknown} utterance(s), left out: its figures are of the others."
             )
         if any("beyond_limit" in reasons for reasons in run["protocol"]["left_out"].values()):
             found.append(f"{name} was tried on part of the data only (limit=…).")
@@ -122,6 +134,8 @@ def _separation(run: Run) -> Lines:
     if speakers["shared_with_training"] is None:
         return ["not verified: the model learned from other releases"]
     heard = speakers["learned_from_in_this_release"]
+    if shared := speakers["shared_with_training"]:
+        return [f"no: {shared} of {speakers['evaluated']} chose its epoch and thresholds"]
     by_id = f"verified by id: none of the {speakers['evaluated']} is among the {heard} learned from in this release"
     return [by_id, _voices(speakers.get("by_voice"))]
 
@@ -146,6 +160,13 @@ def _calibration(run: Run) -> Lines:
         size,
         f"threshold {figure_text(calibration['threshold'])}, mean accuracy {figure_text(calibration['mean_accuracy'])}",
     ]
+
+
+def _own_threshold(run: Run) -> Lines:
+    threshold = run["model"].get("threshold")
+    if threshold is None:
+        return ["none: it flags nothing by itself; the threshold of detection is that of the calibration"]
+    return [f"a probability of {figure_text(threshold)}, chosen on its development speakers and stored with it"]
 
 
 def _rated(run: Run) -> Lines:
@@ -205,6 +226,7 @@ PARTS: dict[str, dict[str, Callable[[Run], Lines]]] = {
     "Choices": {
         "What is judged": _judged,
         "Calibration": _calibration,
+        "Threshold of the model's own flag": _own_threshold,
         "Evaluated speakers new to the model": _separation,
         "Looks at the test split": _looks,
         "Intervals": lambda run: [

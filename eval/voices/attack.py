@@ -20,12 +20,13 @@ from collection.classes.voice_encoder import embed_many
 from collection.documents.privacy_figures import ATTACKERS
 from collection.schema import Phone
 from collection.voice import Samples, VoiceConfig, speaker_seed, transform
-from eval import bootstrap, verification
+from eval import bootstrap
 from eval.bootstrap import BootstrapConfig
-from eval.disguise_cost import Pair, pair
 from eval.metrics import Floats, Value
 from eval.predictions import encode
-from eval.verification import BackEnd, Trials
+from eval.voices import verification
+from eval.voices.disguise_cost import Pair, pair
+from eval.voices.verification import BackEnd, Trials
 from training.assess import Assessor
 
 GROUPS = ("all", "adults", "children")

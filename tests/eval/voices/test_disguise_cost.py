@@ -6,8 +6,8 @@ import pytest
 
 from collection.schema import Phone
 from eval.bootstrap import BootstrapConfig
-from eval.disguise_cost import Pair, costs, pair
 from eval.metrics import EditCounts
+from eval.voices.disguise_cost import Pair, costs, pair
 from training.advice.assessment import Assessment, PhoneScore, Verdict
 
 PHONES = (Phone("AA", 0, accuracy=2.0), Phone("S", 0, accuracy=1.0), Phone("IY", 0, accuracy=0.0))

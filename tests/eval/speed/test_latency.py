@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from collection.errors import ParlureError
-from eval import latency
 from eval.bench import BenchConfig, Part, bench
-from eval.latency import Cost
+from eval.speed import latency
+from eval.speed.latency import Cost
 from tests.training.test_export import checkpoint
 
 RANDOM = np.random.default_rng(5)

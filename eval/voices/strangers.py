@@ -15,8 +15,8 @@ import numpy as np
 from collection.audio import decode_flac
 from collection.classes.voice_encoder import embed_many
 from collection.release import Release
-from eval import speakers
 from eval.metrics import Floats
+from eval.voices import speakers
 
 
 def by_voice(

@@ -107,5 +107,20 @@ def _bias_cell(row: Mapping[str, Any] | None, fewest: int) -> dict[str, Any]:
         "pcc": _cell({**row["pcc"], "percent": False}),
         "why_no_pcc": row["pcc"]["reason"],
         "recall": figure_text(row["recall"], True),
+        "mse": figure_text(row["mse"]),
+        "mse_interval": _percentless(row, "mse"),
+        "frr": figure_text(row.get("frr"), True),
+        "frr_interval": _percents(row) if row.get("frr") is not None else str(row.get("frr_reason") or ""),
         "size": f"{row['speakers']} speakers, {row['phones']:,} phones, {row['mispronounced']:,} mispronounced",
     }
+
+
+def _percentless(row: Mapping[str, Any], name: str) -> str:
+    ends = [row.get(f"{name}_{end}") for end in ("low", "high")]
+    return "" if None in ends else interval_text({"low": ends[0], "high": ends[1], "percent": False})
+
+
+def _percents(row: Mapping[str, Any]) -> str:
+    if row["frr_low"] is None:
+        return ""
+    return interval_text({"low": row["frr_low"], "high": row["frr_high"], "percent": True})

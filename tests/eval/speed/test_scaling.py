@@ -6,7 +6,7 @@ import pytest
 
 from collection.runner import Runner
 from eval.errors import BenchError
-from eval.scaling import Scaling, check_same
+from eval.speed.scaling import Scaling, check_same
 
 
 def test_a_row_gives_the_median_and_multiples_of_real_time_and_of_the_baseline() -> None:
