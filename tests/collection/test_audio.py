@@ -432,7 +432,7 @@ def mutations(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.one_of(st.binary(max_size=300), mutations()))
 def test_any_bytes_give_a_sound_or_a_typed_error(tmp_path: Path, data: bytes) -> None:
     path = save(tmp_path, data)

@@ -228,7 +228,6 @@ def test_age(born, on, age):
     assert age_on(born, on) == age
 
 
-@settings(deadline=None)
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(0, 90))
 def test_birthday_is_the_first_day_of_an_age(born, years):
     day = birthday(born, years)
@@ -367,7 +366,7 @@ def granted(draw: st.DrawFn) -> tuple[ConsentRecord, date, ConsentPolicy, date]:
     return consent, on, policy, decision.expires
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(**asking)
 @example(record(*BOTH), TRAINING, date(2025, 10, 1), POLICY)
 def test_the_decision_is_that_of_someone_who_lives_through_the_days(consent, purpose, on, policy):
@@ -376,7 +375,7 @@ def test_the_decision_is_that_of_someone_who_lives_through_the_days(consent, pur
     assert (decision.expires is not None) == decision.keep == (decision.reason is Reason.GRANTED)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(granted(), st.integers(0, 400))
 def test_the_yes_holds_until_its_end_and_not_a_day_longer(case, later):
     consent, on, policy, expires = case
@@ -388,7 +387,7 @@ def test_the_yes_holds_until_its_end_and_not_a_day_longer(case, later):
     assert not decide(known, TRAINING, last + timedelta(days=later), policy).keep
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(granted(), st.sampled_from(["refused", "withdrawn"]), st.booleans(), st.integers(0, 500))
 def test_a_last_no_always_ends_it(case, state, named, after):
     consent, on, policy, _ = case
@@ -402,7 +401,7 @@ def test_a_last_no_always_ends_it(case, state, named, after):
     assert minor != decide(replace(consent, events=(*consent.events, said)), TRAINING, on, policy).keep
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(granted())
 def test_without_the_yes_of_someone_needed_there_is_no_yes(case):
     consent, on, policy, _ = case
@@ -414,7 +413,7 @@ def test_without_the_yes_of_someone_needed_there_is_no_yes(case):
         assert not decide(replace(consent, signatures=kept), TRAINING, on, policy).keep
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(**asking)
 def test_what_is_said_about_another_purpose_changes_nothing(consent, purpose, on, policy):
     only = [replace(s, answers={p: a for p, a in s.answers.items() if p is purpose}) for s in consent.signatures]
@@ -424,7 +423,7 @@ def test_what_is_said_about_another_purpose_changes_nothing(consent, purpose, on
     assert not decide(consent, SHARING, on, policy).keep
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(**asking)
 def test_the_order_of_the_lines_does_not_matter(consent, purpose, on, policy):
     turned = replace(consent, signatures=consent.signatures[::-1], events=consent.events[::-1])

@@ -83,7 +83,7 @@ def test_writing_twice_gives_the_same_bytes_and_no_old_ratings(tmp_path: Path) -
 TEXT = st.text(min_size=1).filter(str.strip)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=st.text(), prompts=st.lists(TEXT, min_size=1), scores=st.lists(st.floats(0, 2), max_size=3))
 def test_any_text_and_number_survives(
     tmp_path_factory: pytest.TempPathFactory, name: str, prompts: list[str], scores: list[float]

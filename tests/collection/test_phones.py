@@ -134,7 +134,7 @@ class TestEnglish:
         with pytest.raises(PhoneError, match=f"en-US pronunciation for '{word}'"):
             Lexicon().pronunciations(word)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.text("abcdefghijklmnopqrstuvwxyz'", min_size=1, max_size=10).filter(lambda word: word.strip("'")))
     def test_whatever_is_written_in_latin_letters_gets_phones_of_the_inventory(self, word: str) -> None:
         for each in transcribe(word):
@@ -195,7 +195,7 @@ class TestNormalise:
     def test_words_as_read_aloud(self, text: str, language: str, words: str) -> None:
         assert normalise(text, language) == words.split()
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.text(max_size=40), st.sampled_from(LANGUAGES))
     def test_normalising_twice_changes_nothing(self, text: str, language: str) -> None:
         once = normalise(text, language)

@@ -35,7 +35,7 @@ def test_known_pseudonyms_stay_the_same():
     assert pseudonym(subkey, Kind.SPEAKER, "élève 1") == "spk_652ca55130ce8ce7"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_a_pseudonym_depends_on_release_kind_and_id_only(first, second):
     one, two = release_key(ZERO, "one"), release_key(ZERO, "two")
@@ -106,7 +106,6 @@ def test_free_text_becomes_a_known_value_or_nothing(field, raw, said):
     assert speaker == replace(Speaker(), **{name: said})
 
 
-@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_no_free_text_passes(text):
     speaker = generalise(Learner("l", text, None, None, text, text, text, text, text), date(2026, 1, 1))
@@ -197,7 +196,7 @@ demographics = st.builds(
 classes = st.lists(demographics, max_size=60).map(lambda all_: {f"spk_{n:02}": one for n, one in enumerate(all_)})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(classes, st.integers(1, 8))
 def test_nobody_stands_in_a_group_smaller_than_k(speakers, k):
     shown = suppress(speakers, k)
@@ -208,7 +207,7 @@ def test_nobody_stands_in_a_group_smaller_than_k(speakers, k):
         assert set(sizes) <= {BLANK}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(classes, st.integers(1, 8), st.randoms())
 def test_values_are_hidden_never_changed_and_the_order_does_not_matter(speakers, k, random):
     shown = suppress(speakers, k)
@@ -222,7 +221,7 @@ def test_values_are_hidden_never_changed_and_the_order_does_not_matter(speakers,
     assert suppress(dict(shuffled), k) == shown
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(classes, st.integers(1, 8))
 def test_who_already_hides_in_a_group_keeps_all_unless_called_to_the_blanks(speakers, k):
     before, shown = Counter(map(group, speakers.values())), suppress(speakers, k)
@@ -247,7 +246,7 @@ def test_ends_of_consent_are_shared_and_start_a_month():
     assert generalise_expiries({"a": date(2025, 10, 20)}, date(2025, 10, 1), 5) == {"a": date(2025, 10, 20)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(max_size=3), st.integers(1, 500), max_size=30), st.integers(1, 6))
 def test_a_shared_end_is_never_later_than_the_consent_and_k_share_it(days, k):
     on = date(2025, 10, 10)

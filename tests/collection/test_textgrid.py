@@ -23,7 +23,7 @@ def test_times_and_labels_come_back_and_silence_is_left_out(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["a.TextGrid"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=12, unique=True))
 def test_any_boundaries_come_back_to_the_microsecond(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
     path = tmp_path_factory.mktemp("grid") / "a.TextGrid"

@@ -24,7 +24,7 @@ def rms(samples: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("config", [MCADAMS, WORLD], ids=lambda config: config.transform)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(length=st.one_of(st.integers(1, 400), st.integers(401, 9_000)), seed=st.binary(max_size=8))
 def test_length_and_level_stay_to_the_sample(config: VoiceConfig, length: int, seed: bytes) -> None:
     sound = (vowel(1.0) + noise(1.0))[:length]

@@ -83,7 +83,7 @@ def test_words_and_phones_meet_by_their_place_whoever_scored_less() -> None:
     np.testing.assert_array_equal(phones, [[2, 2], [np.nan, np.nan], [np.nan, 2], [np.nan, np.nan]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_the_ceiling_is_that_of_a_plain_loop_in_any_order(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -308,7 +308,7 @@ def test_an_answer_to_another_text_is_refused() -> None:
         fitted(word("banana", ("b", 1.0)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
 def test_pairing_keeps_every_place_of_both_sides_in_order(left: list[str], right: list[str]) -> None:
     pairs = pair_up(left, right)

@@ -60,7 +60,7 @@ def test_without_a_threshold_the_reason_stands_in_place_of_rates():
     assert by_phone(phones([]), AT_ONE, 5, FAST) == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.sampled_from("AB"), st.integers(0, 6), st.sampled_from([0.5, 1.5]), st.sampled_from([0.0, 2.0])),

@@ -144,7 +144,7 @@ def test_cells_of_different_values_are_equally_full(size: int, count: int) -> No
     assert filled.max() - filled.min() <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_resampled_speakers_give_what_their_phones_give(seed: int) -> None:
     said = some(seed)
@@ -170,7 +170,7 @@ def test_resampled_speakers_give_what_their_phones_give(seed: int) -> None:
     assert area == pytest.approx(risk)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_the_area_lies_between_the_best_order_and_that_of_no_order(seed: int) -> None:
     said = some(seed)

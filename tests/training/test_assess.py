@@ -314,7 +314,7 @@ def test_a_missing_checkpoint_is_explained(tmp_path: Path) -> None:
         Assessor.from_pretrained(tmp_path / "nothing")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(phones=st.lists(st.sampled_from(["K", "AE", "T", "S"]), max_size=8), seed=st.integers(0, 99))
 def test_whatever_is_said_scores_are_finite_and_times_ordered(phones: list[str], seed: int) -> None:
     waveform = speak(" ".join(phones), pause=1)

@@ -51,7 +51,7 @@ def test_windows_of_lengths_counted_by_hand(seconds: float, starts: list[int]) -
     assert voice_encoder.window_starts(round(seconds * 16_000)) == starts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 500_000))
 def test_windows_cover_the_sound_but_for_a_crumb(length: int) -> None:
     starts = voice_encoder.window_starts(length)

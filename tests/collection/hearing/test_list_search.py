@@ -38,7 +38,7 @@ tables = st.integers(1, 5).flatmap(
 texts_ = st.lists(st.lists(st.integers(1, 2), max_size=3), min_size=1, max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tables, texts_, st.booleans())
 def test_no_other_way_down_the_list_scores_more(rows: list[list[float]], texts: list[list[int]], again: bool) -> None:
     table = relative(np.log(np.array(rows, np.float32)), -20.0)
@@ -65,7 +65,7 @@ def test_no_other_way_down_the_list_scores_more(rows: list[list[float]], texts: 
         assert each.score == pytest.approx(score(table, texts[each.text], each.first, each.last), abs=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tables, texts_)
 def test_the_best_score_of_a_text_is_the_best_of_all_stretches(rows: list[list[float]], texts: list[list[int]]) -> None:
     table = relative(np.log(np.array(rows, np.float32)), -20.0)

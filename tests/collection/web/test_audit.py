@@ -32,7 +32,7 @@ def test_lines_are_numbered_and_chained():
 class Tampering(TestCase):
     """Properties of a tampered journal."""
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(line=st.integers(0, 4), field=st.sampled_from(["actor", "action", "subject", "details", "at", "before"]))
     def test_a_changed_line_is_found(self, line, field):
         Entry.objects.all().delete()
@@ -42,7 +42,7 @@ class Tampering(TestCase):
         setattr(changed, field, value)
         assert journal.broken(lines) == line + 1
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(line=st.integers(0, 3))
     def test_a_line_that_is_gone_or_moved_is_found(self, line):
         Entry.objects.all().delete()

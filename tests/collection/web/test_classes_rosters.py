@@ -7,7 +7,7 @@ import zipfile
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -119,7 +119,6 @@ def test_an_archive_that_is_no_workbook_is_refused():
         rows_of(out.getvalue())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: GOOD[:600] + tail))
 def test_any_bytes_are_read_or_refused(content):
     try:
@@ -253,7 +252,6 @@ def test_no_cell_of_an_export_is_a_formula(text):
     assert plain(harmless(text)) == text
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
 def test_an_export_comes_back_as_it_was(text):
     kept = " ".join(text.split())

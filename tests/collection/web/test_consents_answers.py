@@ -241,7 +241,7 @@ ends = st.tuples(
 class SameDecision(TestCase):
     """Property: what the portal decides is what the pipeline decides on the register as a file."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         born=st.none() | st.integers(-400, 400),
         signed=st.lists(words, max_size=5),

@@ -117,7 +117,7 @@ def test_an_untouched_ledger_passes_under_its_own_head_and_every_earlier_one(cou
         ledger.verify(Head(seq, digest), "an earlier head")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(list(LEDGERS)), st.data())
 def test_any_edit_of_a_byte_is_noticed(count: int, data: st.DataObject) -> None:
     lines, head = LEDGERS[count]
@@ -126,7 +126,6 @@ def test_any_edit_of_a_byte_is_noticed(count: int, data: st.DataObject) -> None:
     assert refused(lines[:place] + bytes([other]) + lines[place + 1 :], head)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 6), st.data())
 def test_any_reordering_is_noticed(count: int, data: st.DataObject) -> None:
     lines, head = LEDGERS[count]
@@ -135,7 +134,6 @@ def test_any_reordering_is_noticed(count: int, data: st.DataObject) -> None:
     assert refused(b"".join(shuffled), head)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 6), st.data())
 def test_any_deletion_or_repetition_is_noticed(count: int, data: st.DataObject) -> None:
     lines, head = LEDGERS[count]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collection.phones import ARPABET
@@ -297,7 +297,6 @@ def numbers(value: Any, name: str) -> list[float]:
     return []
 
 
-@settings(deadline=None)
 @given(assessments())
 def test_whatever_was_read(assessment: Assessment) -> None:
     answer = json.loads(json.dumps(to_azure(assessment, "text"), allow_nan=False))

@@ -40,7 +40,7 @@ def brute_force(log_probs: torch.Tensor, targets: list[int]) -> tuple[float, lis
     return score, spans
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(frames=st.integers(1, 6), symbols=st.integers(2, 4), seed=st.integers(0, 10_000), data=st.data())
 def test_it_is_the_best_path_of_all(frames: int, symbols: int, seed: int, data: st.DataObject) -> None:
     targets = data.draw(st.lists(st.integers(1, symbols - 1), min_size=1, max_size=4))
@@ -113,7 +113,7 @@ def test_a_short_gap_is_halved_and_a_long_one_is_a_pause() -> None:
     assert align.phone_times([], 10, 0.02) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), targets=st.lists(st.integers(1, 3), min_size=1, max_size=8))
 def test_times_are_ordered_inside_the_utterance_and_cover_the_spans(seed: int, targets: list[int]) -> None:
     frames = 40

@@ -30,7 +30,7 @@ def over_all_paths(logits: Tensor, target: list[int]) -> Tensor:
     return -torch.stack(found).logsumexp(0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(target=st.lists(st.integers(1, ANY), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_value_and_gradient_are_those_of_all_paths(target: list[int], seed: int) -> None:
     target = [*target, ANY]

@@ -57,7 +57,7 @@ def cases(most_frames: int, most_symbols: int, most_phones: int) -> st.SearchStr
     return draw()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases(most_frames=30, most_symbols=6, most_phones=8))
 def test_every_alternative_equals_its_own_ctc_loss(case: tuple[torch.Tensor, list[int]]) -> None:
     log_probs, targets = case
@@ -68,7 +68,7 @@ def test_every_alternative_equals_its_own_ctc_loss(case: tuple[torch.Tensor, lis
     assert float(found.log_likelihood) == pytest.approx(likelihood(log_probs, targets), abs=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(2, 4).flatmap(
         lambda symbols: st.tuples(
@@ -92,7 +92,7 @@ def test_likelihoods_and_durations_by_listing_every_path(drawn: tuple[int, list[
     assert found.expected_frames.tolist() == pytest.approx([frames / total for frames in emitted], abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(cases(most_frames=20, most_symbols=2, most_phones=5), min_size=1, max_size=4), st.integers(0, 999))
 def test_a_batch_gives_what_each_utterance_gives_alone(drawn: list[tuple[torch.Tensor, list[int]]], seed: int) -> None:
     tables = [posteriors(len(log_probs), 4, seed + i, 2.0) for i, (log_probs, _) in enumerate(drawn)]
@@ -115,7 +115,7 @@ def test_long_utterances_neither_underflow_nor_lose_digits() -> None:
     assert bool(torch.isfinite(found.gop).all())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(most_frames=20, most_symbols=6, most_phones=6))
 def test_gop_is_a_log_probability_and_own_phone_costs_nothing(case: tuple[torch.Tensor, list[int]]) -> None:
     log_probs, targets = case
@@ -152,7 +152,7 @@ def test_aligned_gop_by_hand() -> None:
     assert found.competitor.tolist() == [2, 2]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(most_frames=20, most_symbols=6, most_phones=6))
 def test_aligned_gop_agrees_with_the_alignment_and_with_a_plain_loop(case: tuple[torch.Tensor, list[int]]) -> None:
     log_probs, targets = case

@@ -29,7 +29,7 @@ def likeliest_alignment(log_probs: torch.Tensor, reading: list[int]) -> float:
     return float(log_probs[range(len(path)), path].sum())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words=st.lists(word, min_size=1, max_size=4), frames=st.integers(1, 12), seed=st.integers(0, 999))
 def test_no_combination_of_variants_has_a_likelier_alignment(
     words: list[list[tuple[int, ...]]], frames: int, seed: int

@@ -18,7 +18,7 @@ WAVES = [Frontend(tiny_wave("wav2vec2"), Wav2Vec2FeatureExtractor(do_normalize=o
 
 
 @pytest.mark.parametrize("frontend", [MEL, *WAVES], ids=["mel", "normalised", "plain"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     sizes=st.lists(st.integers(400, 20_000), min_size=1, max_size=3),
     level=st.sampled_from([0.0, 1e-6, 0.1, 1.0]),

@@ -80,7 +80,7 @@ def test_impossible_alternatives_stay_within_the_limit() -> None:
     assert float(found.measures[:, : len(MEASURES) + 3].abs().max()) <= 60
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=4), st.integers(0, 999))
 def test_padding_leaves_no_trace(lengths: list[int], seed: int) -> None:
     torch.manual_seed(seed)

@@ -102,7 +102,7 @@ def test_the_records_of_an_assessment_fit() -> None:
     assert measure(sound, named, assessed, text, "en-US") == measure(sound, words, phones, text, "en-US")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(power=st.integers(-6, 3), offset=st.sampled_from([0.0, 0.25]))
 def test_neither_level_nor_offset_matters(power: int, offset: float) -> None:
     sound, words, phones, text = reading()
@@ -232,7 +232,7 @@ def readings(draw: st.DrawFn) -> tuple[np.ndarray, Sequence[Word], Sequence[Said
     return sound, [Word("banana"), Word("record"), Word("is")], phones, text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(given=readings(), language=st.sampled_from(["en-US", "fr-FR"]))
 def test_whatever_is_heard_the_answer_is_strict_json_and_finite(
     given: tuple[np.ndarray, Sequence[Word], Sequence[Said], str], language: str
