@@ -92,7 +92,9 @@ def bench(config: BenchConfig) -> None:
     """Measure and print."""
     spoken = [part for part in config.parts if part not in {Part.gop, Part.bootstrap}]
     if spoken and config.corpus is None:
-        raise BenchError(f"parts=[{','.join(spoken)}] measure real speech: give corpus=FOLDER of speechocean762.")
+        raise BenchError(
+            f"{', '.join(spoken)}: measured on real speech; give corpus=FOLDER of speechocean762, or parts=gop."
+        )
     corpus = cli.existing(config.corpus, "Corpus") if config.corpus is not None else Path()
     if Part.latency in config.parts and config.model is None:
         raise BenchError("parts=[latency] times the assessments of a checkpoint: give model=FOLDER.")

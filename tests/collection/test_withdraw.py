@@ -300,7 +300,7 @@ def test_a_guardian_withdraws_under_their_own_id(copy: Class) -> None:
     confirmed(copy, by="guardian")
     (event,) = read_register(copy.folder / REGISTER)[GONE].events
     assert (event.role, event.entity) == (Role.GUARDIAN, "guardian-pupil-1")
-    with pytest.raises(ConfigError, match=r"learner or guardian"):
+    with pytest.raises(ConfigError, match=r"learner, guardian or controller"):
         withdraw(asked(copy, learner="pupil-2", by="teacher"))
     with pytest.raises(ConfigError, match=r"is someone else in record"):
         withdraw(asked(copy, learner="pupil-2", by="guardian", entity="learner-pupil-2"))

@@ -65,7 +65,7 @@ def test_from_the_proposal_to_the_notice(everyone, page, live_server, settings, 
     expect(page.locator("#state")).to_have_text("proposé, en attente de fabrication")
     proposal = Proposal.objects.get()
     assert (proposal.transform, len(proposal.purposes)) == ("mcadams", 3)
-    assert build_draft.func(str(proposal.pk)) == "built"
+    assert build_draft.func(str(proposal.pk)) == "built", Proposal.objects.get().error
     # The page finds out by itself.
     expect(page.locator("#state")).to_have_text("prêt à être approuvé", timeout=15_000)
     page.get_by_role("button", name="La fiche qui accompagne").press("Enter")
