@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is, and nothing of the code.
-settings.register_profile("parlure", deadline=None)
-settings.load_profile("parlure")
 # Tiny models gain nothing from threads, and tests beside each other lose much; set before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test is timed: on a machine with much to do every deadline passes.

@@ -17,7 +17,7 @@ from collection.web.consents.answers import allows, with_answers
 from collection.web.rating.models import Item, Rating, Round
 from collection.web.rating.scales import cells, read_marks
 from collection.web.recordings.models import Segment
-from collection.web.recordings.permission import refusal
+from collection.web.recordings.permission import refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,12 @@ def permitted(segments: Iterable[Segment], purposes: Iterable[str]) -> set[UUID]
 
     Fetch them with ``recording__session``; consents are fetched in a fixed number of queries.
     """
-    found = list(segments)
+    found = [segment for segment in segments if segment.learner_id is not None]
+    speakers = with_answers(Learner.objects.filter(pk__in={str(segment.learner_id) for segment in found}))
+    learners = {learner.pk: learner for learner in speakers}
     wanted = tuple(Purpose(purpose) for purpose in purposes)
-    speakers = {segment.learner_id for segment in found if segment.learner_id is not None}
-    learners = {learner.pk: learner for learner in with_answers(Learner.objects.filter(pk__in=speakers))}
-    answers: dict[tuple[UUID, UUID | None], bool] = {}
-    allowed = set()
-    for segment in found:
-        session = segment.recording.session
-        which = (session.pk, segment.learner_id)
-        if which not in answers:
-            learner = learners.get(segment.learner_id) if segment.learner_id is not None else None
-            answers[which] = learner is not None and refusal(session, learner) is None and allows(learner, wanted)
-        if answers[which]:
-            allowed.add(segment.pk)
-    return allowed
+    willing = {pk for pk, learner in learners.items() if allows(learner, wanted)}
+    return {segment.pk for segment, why in refusals(found, learners) if why is None and segment.learner_id in willing}
 
 
 def live(found: Round) -> list[Item]:

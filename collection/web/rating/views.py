@@ -6,22 +6,18 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collection import audio
-from collection.errors import AudioError
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
-from collection.web.audit import journal
 from collection.web.rating import flagging, queue
 from collection.web.rating.forms import FlagForm
 from collection.web.rating.models import Flag, Rating, Round
 from collection.web.rating.sheet import sheet
-from collection.web.recordings import sounds
+from collection.web.recordings.playing import played
 
 _LEFT = gettext_lazy("Cette lecture n’est plus à noter.")
 _LEFT_LATE = gettext_lazy("Cette lecture n’est plus à noter : vos notes ne sont pas gardées, et rien n’est à refaire.")
@@ -130,18 +126,7 @@ def rating_audio(request: Request, rating_id: str) -> HttpResponse:
     rating = _rating(request, rating_id)
     if not queue.playable(rating):
         raise PermissionDenied
-    try:
-        samples = sounds.stretch(rating.item.segment)
-    except AudioError:
-        raise Http404 from None
-    if not len(samples):
-        raise Http404
-    with transaction.atomic():
-        journal.record(request.user, "rating.play", rating)
-    response = HttpResponse(audio.encode_flac(samples), content_type="audio/flac")
-    response["Cache-Control"] = "no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return played(request.user, "rating.play", rating, rating.item.segment)
 
 
 def _page(request: Request, rating: Rating, missing: list[str], flag_form: FlagForm) -> dict[str, Any]:
