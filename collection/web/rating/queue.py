@@ -72,17 +72,18 @@ def playable(rating: Rating) -> bool:
 def save(user: User, rating: Rating, sent: dict[str, str], finish: bool) -> list[str]:
     """Keep what was sent; return the names of the scores that are missing. Saved whole already, it stays as it is.
 
-    Without ``finish``, or while something is missing, it is kept as a draft.
+    Without ``finish``, while something is missing, or once the round is closed, it is kept as a draft, which counts
+    nowhere. Raises ``Rating.DoesNotExist`` when the reading was withdrawn a moment ago.
     """
     asked = list(cells(rating.item.words, rating.item.round.levels))
     marks = read_marks(sent, asked)
     missing = [cell.name for cell in asked if cell.name not in marks]
     with transaction.atomic():
-        locked = Rating.objects.select_for_update().get(pk=rating.pk)
+        locked = Rating.objects.select_for_update(of=("self",)).select_related("item__round").get(pk=rating.pk)
         if locked.finished_at is not None:
             return []
         locked.marks = marks
-        if finish and not missing:
+        if finish and not missing and locked.item.round.open:
             locked.finished_at = timezone.now()
         locked.save(update_fields=["marks", "finished_at"])
         action = "rating.save" if locked.finished_at else "rating.draft"

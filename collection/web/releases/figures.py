@@ -1,7 +1,7 @@
 """What a draft is in figures, for who decides about it: counts, crowds, consents, and what to know beforehand.
 
-Nothing is computed anew that the pipeline computes: demographics are those of the rows, already k-anonymous, and the
-words about voices are the card's.
+Nothing is computed anew that the pipeline computes: demographics are those of the rows, already k-anonymous, and what
+a disguise is worth is the measurement the card shows (``disguise`` puts it into words).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
         "ends": [record.ends[0], record.ends[-1]] if record.ends else [],
         "bytes": sum(entry["bytes"] for entry in facts["files"].values()),
         "measured": facts.get("privacy") is not None,
-        "voices": record.voices,
+        "privacy": facts.get("privacy"),
     }
 
 

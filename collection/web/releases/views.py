@@ -19,7 +19,7 @@ from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
 from collection.web.classes.forms import LANGUAGES
-from collection.web.releases import deciding, figures, listing, shelf, standing
+from collection.web.releases import deciding, disguise, figures, listing, shelf, standing
 from collection.web.releases.forms import DISGUISES, ProposeForm, RejectForm
 from collection.web.releases.making import build_draft
 from collection.web.releases.models import Holder, Proposal, State
@@ -114,7 +114,8 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         "cells": figures.cells(proposal.figures) if known else [],
         "ends": figures.ends(proposal.figures) if known else [],
         "warnings": figures.warnings(proposal) if known and proposal.state in (State.READY, State.APPROVED) else [],
-        "voices": figures.as_html(proposal.figures["voices"]) if known else "",
+        "voices": disguise.sentences(proposal.transform),
+        "worth": disguise.worth(proposal.figures["privacy"]) if known else None,
         "out": _reasons(proposal),
         "card": figures.card(found.release) if found.release is not None else "",
         "missing": proposal.state in (State.READY, State.APPROVED) and found.release is None,
