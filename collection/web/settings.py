@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "collection.web.middleware.private_pages",
+    "collection.web.middleware.known_methods",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -157,6 +158,7 @@ RELEASE_WORKERS = env.int("RELEASE_WORKERS", 0)
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 FRONTEND = BASE / "frontend" / "node_modules"
 """Front-end packages, from npm at set-up."""
 STATICFILES_DIRS += [
@@ -285,7 +287,13 @@ MESSAGE_TAGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "collection.web.middleware.WithoutLinks",
+            "format": "{levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"collection.web": {"level": "INFO"}},
