@@ -14,15 +14,18 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
+import psycopg
 import pytest
 
 from tests.collection.web.sounding import paused, spoken, told
 from tests.factories import encoded
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 120.0
+PATIENCE = 300.0
+"""s after which a machine with much to do is no excuse any more."""
 
 SETUP = """
 import json
@@ -53,9 +56,9 @@ print(json.dumps({
 
 
 class Portal:
-    """A portal of its own on SQLite, whose processes may be killed."""
+    """A portal of its own, whose processes may be killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -64,8 +67,8 @@ class Portal:
             "PARLURE_PORTAL": str(folder / "portal"),
             "DJANGO_SETTINGS_MODULE": "tests.collection.web.settings",
             "OMP_NUM_THREADS": "1",
+            "DATABASE_URL": database,
         }
-        self.environment.pop("DATABASE_URL", None)
         (folder / "portal").mkdir()
         self.running: list[subprocess.Popen] = []
         self.manage("migrate", "--verbosity", "0")
@@ -150,9 +153,22 @@ def until(true: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
+def database(tmp_path: Path) -> Iterator[str]:
+    """An empty database beside that of the other tests, of the same kind."""
+    address = os.environ.get("DATABASE_URL", "sqlite:")
+    if not address.startswith("postgres"):
+        yield f"sqlite:///{tmp_path}/portal.sqlite3"
+        return
+    with psycopg.connect(address, autocommit=True) as server:
+        server.execute("CREATE DATABASE killed")
+        yield urlsplit(address)._replace(path="/killed").geturl()
+        server.execute("DROP DATABASE killed WITH (FORCE)")
+
+
+@pytest.fixture
+def portal(tmp_path: Path, database: str) -> Iterator[Portal]:
     """A portal of its own."""
-    made = Portal(tmp_path)
+    made = Portal(tmp_path, database)
     yield made
     made.stop()
 
