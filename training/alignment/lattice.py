@@ -93,7 +93,9 @@ class Lattice:
             width = int((last - first)[:, here].max().clamp(min=0)) + 1
             position = torch.arange(width, device=first.device)[:, None]
             frames = first[:, None, here].clamp(max=self.table.shape[1] - width) + position  # (B, width, places)
-            begin = _plus(-spent[batch, frames], before[:, here], *(each[..., here].gather(1, frames) for each in entries))
+            begin = _plus(
+                -spent[batch, frames], before[:, here], *(each[..., here].gather(1, frames) for each in entries)
+            )
             # (B, width, places, V): in q at the frame, having left the text at the place in this frame or before
             within = begin.logcumsumexp(1) + spent[batch, frames + 1]
             for found, place in ((inserted, here), (replaced, beyond)):

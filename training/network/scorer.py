@@ -179,11 +179,7 @@ class Member(nn.Module):
             mixed = torch.einsum("nld,...l->...nd", states, self.layer_weights.softmax(-1))
             dropout, narrow, gelu, widen = self.project
             x = x + _linear(gelu(_linear(dropout(mixed), narrow)), widen)
-        for layer in self.attention.layers:
-            x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
-            wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
-            x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
-        x = _norm(x, self.attention.norm)
+        x = among(x, self.attention, real)
         accuracy, bad = _linear(x, self.phone).unflatten(-2, real.shape).unbind(-1)
         x = x.unflatten(-2, real.shape)
         share = real[..., None].to(x)
@@ -212,17 +208,27 @@ def _linear(x: Tensor, layer: Any) -> Tensor:
 def _norm(x: Tensor, layer: Any) -> Tensor:
     """Return (…, N, size): each row of ``x`` normalised by a layer norm."""
     normal = nn.functional.layer_norm(x, x.shape[-1:], eps=layer.eps)
-    return cast(Tensor, normal * layer.weight.unsqueeze(-2) + layer.bias.unsqueeze(-2))
+    return torch.addcmul(layer.bias.unsqueeze(-2), normal, layer.weight.unsqueeze(-2))
+
+
+def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
+    """Return (…, B S, size): ``x`` behind the layers of a transformer, among the ``real`` (B, S) phones of each row."""
+    for layer in cast(Any, attention.layers):
+        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
+        wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
+        x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
+    return _norm(x, attention.norm)
 
 
 def _attention(x: Tensor, layer: Any, real: Tensor) -> Tensor:
     """Return (…, B S, size): what each row of ``x`` takes from the ``real`` (B, S) phones of its utterance."""
     joint = x @ layer.in_proj_weight.mT + layer.in_proj_bias.unsqueeze(-2)
-    parts = joint.unflatten(-1, (3, layer.num_heads, -1)).unflatten(-4, real.shape)  # (…, B, S, 3, heads, d)
-    query, key, value = parts.movedim(-3, 0).transpose(-3, -2)  # (…, B, heads, S, d)
-    fit = (query @ key.mT / layer.head_dim**0.5).masked_fill(~real[:, None, None], float("-inf"))
-    share = nn.functional.dropout(fit.softmax(-1), layer.dropout, layer.training)
-    return _linear((share @ value).transpose(-3, -2).flatten(-2).flatten(-3, -2), layer.out_proj)
+    parts = joint.view(-1, real.shape[1], 3, layer.num_heads, layer.head_dim)  # several networks: a longer batch
+    query, key, value = parts.permute(2, 0, 3, 1, 4)
+    heard = real.repeat(len(query) // len(real), 1)[:, None, None]
+    dropout = layer.dropout if layer.training else 0.0
+    seen = nn.functional.scaled_dot_product_attention(query, key, value, heard, dropout)
+    return _linear(seen.transpose(1, 2).reshape(x.shape), layer.out_proj)
 
 
 def by_word(x: Tensor, words: Tensor, real: Tensor) -> Tensor:
