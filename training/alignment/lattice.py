@@ -108,8 +108,8 @@ class Lattice:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (B, S+1) each: first and last frame in which an altered reading may be off the text at each place.
 
-        Any symbol can be said for one frame between two blanks. Whatever is ``NEGLIGIBLE`` beside the least likely of
-        these readings, even if its symbol cost nothing, is left out.
+        Every symbol can be said for one frame between two blanks, so no altered reading is less likely than ``least``.
+        Ways off the text that are ``NEGLIGIBLE`` beside that, even if their symbol cost nothing, are left out.
         """
         position = torch.arange(entry.shape[1], device=entry.device)[:, None]
         useful = torch.zeros_like(entry, dtype=torch.bool)
