@@ -179,7 +179,9 @@ def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
     assert [node.op_type for node in nodes if "Conv" in node.op_type] == []
     layers = len(PhoneModel.from_pretrained(source).head.context.convolutions)
     assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
-    for found, exact in zip(tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True):
+    for found, exact in zip(
+        tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
+    ):
         assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
 
 
@@ -190,7 +192,9 @@ def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
     assert [node.op_type for node in nodes if "Conv" in node.op_type] == []
     layers = len(PhoneModel.from_pretrained(source).head.context.convolutions)
     assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
-    for found, exact in zip(tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True):
+    for found, exact in zip(
+        tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
+    ):
         assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
 
 

@@ -158,7 +158,9 @@ def test_a_member_hears_as_torchs_own_layers_do() -> None:
         weight.data.normal_(std=0.3)
     x, real = torch.randn(3, 5, SHAPE.size), torch.arange(5) < torch.tensor([[5], [3], [1]])
     expected = member.attention(x, src_key_padding_mask=~real)
-    torch.testing.assert_close(among(x.flatten(0, 1), member.attention, real).unflatten(0, real.shape)[real], expected[real])
+    torch.testing.assert_close(
+        among(x.flatten(0, 1), member.attention, real).unflatten(0, real.shape)[real], expected[real]
+    )
 
 
 def test_members_learn_through_what_they_say_together() -> None:
@@ -195,7 +197,9 @@ def test_a_member_hears_as_torchs_own_layers_do() -> None:
         weight.data.normal_(std=0.3)
     x, real = torch.randn(3, 5, SHAPE.size), torch.arange(5) < torch.tensor([[5], [3], [1]])
     expected = member.attention(x, src_key_padding_mask=~real)
-    torch.testing.assert_close(among(x.flatten(0, 1), member.attention, real).unflatten(0, real.shape)[real], expected[real])
+    torch.testing.assert_close(
+        among(x.flatten(0, 1), member.attention, real).unflatten(0, real.shape)[real], expected[real]
+    )
 
 
 def test_members_learn_through_what_they_say_together() -> None:
