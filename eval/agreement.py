@@ -134,13 +134,13 @@ def _beyond_correlation(table: Floats, owners: Codes, unit: str, config: Bootstr
         )
         for name, of_mean in (("icc", False), ("icc_of_mean", True))
     }
-    pairs = [table[:, pair][np.isfinite(table[:, pair]).all(1)] for pair in combinations(range(table.shape[1]), 2)]
-    places = [owners[np.isfinite(table[:, pair]).all(1)] for pair in combinations(range(table.shape[1]), 2)]
-    kept = [(pair, place) for pair, place in zip(pairs, places, strict=True) if len(pair)]
-    moments = [bootstrap.speaker_sums(place, bootstrap.joint_moments(*pair.T), speakers) for pair, place in kept] or [
-        np.zeros((speakers, 6))
-    ]
-    kappa = _figure(np.concatenate(moments, axis=1), _mean_concordance, none, bool(kept), config)
+    moments = []
+    for pair in combinations(range(table.shape[1]), 2):
+        if (both := np.isfinite(table[:, pair]).all(1)).any():
+            shared = bootstrap.joint_moments(*table[both][:, pair].T)
+            moments.append(bootstrap.speaker_sums(owners[both], shared, speakers))
+    kappa_sums = np.concatenate(moments or [np.zeros((speakers, 6))], axis=1)
+    kappa = _figure(kappa_sums, _mean_concordance, none, bool(moments), config)
     return {**found, "kappa": kappa, "whole": int(whole.sum())}
 
 

@@ -34,6 +34,7 @@ from eval.voices.disguise_cost import Pair, costs
 from eval.voices.speakers import Chosen, choose
 from training import lineage
 from training.assess import Assessor
+from training.network.checkpoints import contents
 
 
 @dataclass
@@ -143,10 +144,7 @@ def learned(release: Release, model: Path | None) -> frozenset[str]:
     """Return the speakers of this release that the model learned from; pseudonyms of others cannot be compared."""
     if model is None:
         return frozenset()
-    here = manifest.file_sha256(release.path / manifest.NAME)
-    return frozenset(
-        speaker for one in lineage.read(model).releases if one.manifest_sha256 == here for speaker in one.speakers
-    )
+    return frozenset(speaker for one in lineage.read(model).within(release) for speaker in one.speakers)
 
 
 def _hear_all(
@@ -206,13 +204,8 @@ def _inputs(config: PrivacyConfig, voice: VoiceConfig, release: Release, model: 
     settings = {
         name: value for name, value in asdict(config).items() if name not in {"data", "model", "out", "device", "on"}
     }
-    weights = {
-        path.name: manifest.file_sha256(path)
-        for path in sorted(model.iterdir() if model is not None else [])
-        if path.suffix in {".json", ".safetensors"} and path.name != manifest.NAME
-    }
-    release_sha = manifest.file_sha256(release.path / manifest.NAME)
-    return manifest.fingerprint([settings, asdict(voice), weights, release_sha])
+    weights = contents(model) if model is not None else {}
+    return manifest.fingerprint([settings, asdict(voice), weights, lineage.checksum(release)])
 
 
 def remarks(result: dict[str, Any]) -> list[str]:

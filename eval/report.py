@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,10 @@ def compared_with_first(folders: Sequence[Path], runs: Sequence[dict[str, Any]])
     """Return, for each run but the first, the differences of its figures to the first on the same draws of speakers."""
     told: list[dict[str, Any]] = []
     config = BootstrapConfig(**runs[0]["protocol"]["bootstrap"])
+    tables = cache(lambda place: scored(str(folders[place]), predictions.read(folders[place]), runs[place]))
     for place in range(1, len(runs)):
         try:
-            first, other = (scored(str(folders[i]), predictions.read(folders[i]), runs[i]) for i in (0, place))
-            rows = [difference_cells(row) for row in differences([first], [other], config)]
+            rows = [difference_cells(row) for row in differences([tables(0)], [tables(place)], config)]
             told.append({"rows": rows, "reason": None})
         except ReportError as error:
             told.append({"rows": [], "reason": str(error)})

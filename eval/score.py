@@ -10,6 +10,7 @@ version, it makes the figures anew from the tables: nothing is heard twice.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,6 @@ from collection.cli import existing, progress, run_verb
 from collection.consent import asked_on
 from collection.release import Release, read_release
 from collection.schema import Split
-from collection.withdrawal import withdrawn
 from eval import predictions, run_folder
 from eval.bootstrap import BootstrapConfig
 from eval.errors import ScoreError
@@ -30,7 +30,8 @@ from eval.summarise import SummaryOptions, summarise
 from eval.voices import strangers
 from training import lineage
 from training.assess import Assessor
-from training.lineage import Lineage
+from training.lineage import Ancestor, Lineage
+from training.network.checkpoints import contents
 
 PARTS = ".parts"
 
@@ -89,7 +90,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
         if Split(split) in release.files
     ]
     evaluated = next((selection for selection in selections if selection.split == config.split), None)
-    inputs = fingerprint(config, model, release)
+    weights = contents(model)
+    inputs = fingerprint(config, weights, release)
     if evaluated is None or not evaluated.utterances:
         if (manifest.read(out) or {"inputs": inputs})["inputs"] == inputs:
             _clear(out, keep="")  # scored when consents still held: nothing of it stays
@@ -98,8 +100,9 @@ def score(config: ScoreConfig) -> dict[str, Any]:
             f"Nothing to score in split {config.split} of release {release.name} ({why}). Choose split= one of: "
             f"{', '.join(release.files)}."
         )
-    separate = separation(release, origin, evaluated, selections)
-    used, heard = run_folder.used(selections), hearing(config, model, release, kind, selections)
+    known = origin.within(release)
+    separate = separation(origin, known, evaluated, selections)
+    used, heard = run_folder.used(selections), hearing(weights, release, kind, selections)
     finished = manifest.read(out)
     if finished is not None and (finished.get("inputs"), finished.get("used")) == (inputs, used):
         return run_folder.stored(out)
@@ -109,9 +112,9 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     if finished is not None and again and finished["config"].get("voices") == config.voices:
         separate["by_voice"] = run_folder.stored(out)["protocol"]["speakers"].get("by_voice")
     elif config.voices:
-        separate["by_voice"] = _by_voice(config, release, origin, evaluated, on)
+        separate["by_voice"] = _by_voice(config, release, known, evaluated, on)
     name = config.name or model_name(model)
-    looks = run_folder.look(release, config.split, name, manifest.fingerprint(_weights(model)), inputs, on)
+    looks = run_folder.look(release, config.split, name, manifest.fingerprint(weights), inputs, on)
     if again:
         table = predictions.read(out)
     else:
@@ -171,14 +174,16 @@ def summary_options(config: ScoreConfig) -> SummaryOptions:
     )
 
 
-def separation(release: Release, origin: Lineage, evaluated: Selection, selections: list[Selection]) -> dict[str, Any]:
+def separation(
+    origin: Lineage, known: Sequence[Ancestor], evaluated: Selection, selections: list[Selection]
+) -> dict[str, Any]:
     """Return what ids say about the evaluated speakers being strangers to the model; raise when they are not.
+
+    ``known`` is what the model learned from the evaluated release.
 
     Validation speakers, on whom training chose epoch and thresholds, may be evaluated to try ideas; the report says so.
     Pseudonyms of two releases cannot be joined, so ids prove it only for the release that the model learned from.
     """
-    here = manifest.file_sha256(release.path / manifest.NAME)
-    known = [one for one in origin.releases if one.manifest_sha256 == here]
     heard = frozenset(speaker for one in known for speaker in one.speakers)
     both = evaluated.speakers & heard
     if both and evaluated.split != Split.VALIDATION:
@@ -187,7 +192,7 @@ def separation(release: Release, origin: Lineage, evaluated: Selection, selectio
             f"{min(both)}): the figures would flatter it. Choose a split it has not heard: split=test"
         )
     calibration = frozenset[str]().union(*(s.speakers for s in selections if s.split != evaluated.split))
-    others = sorted({one.name for one in origin.releases if one.manifest_sha256 != here})
+    others = sorted({one.name for one in origin.releases if one not in known})
     return {
         "evaluated": len(evaluated.speakers),
         "learned_from_in_this_release": len(heard),
@@ -197,37 +202,27 @@ def separation(release: Release, origin: Lineage, evaluated: Selection, selectio
     }
 
 
-def _by_voice(config: ScoreConfig, release: Release, origin: Lineage, evaluated: Selection, on: date) -> dict[str, Any]:
+def _by_voice(
+    config: ScoreConfig, release: Release, known: Sequence[Ancestor], evaluated: Selection, on: date
+) -> dict[str, Any]:
     """Compare the voices of the evaluated speakers with those learned from in this release."""
-    here = manifest.file_sha256(release.path / manifest.NAME)
-    own = [one for one in origin.releases if one.manifest_sha256 == here]
-    known = frozenset(speaker for one in own for speaker in one.speakers)
-    splits = sorted({evaluated.split, *(split for one in own for split in one.splits)})
-    return strangers.by_voice(release, evaluated.speakers, known, splits, on, config.voices)
+    heard = frozenset(speaker for one in known for speaker in one.speakers)
+    splits = sorted({evaluated.split, *(split for one in known for split in one.splits)})
+    return strangers.by_voice(release, evaluated.speakers, heard, splits, on, config.voices)
 
 
-def fingerprint(config: ScoreConfig, model: Path, release: Release) -> str:
+def fingerprint(config: ScoreConfig, weights: Mapping[str, str], release: Release) -> str:
     """Return what a finished run belongs to: settings, weights and release; neither paths nor the day count."""
     settings = {
         key: value for key, value in asdict(config).items() if key not in {"model", "data", "out", "device", "on"}
     }
-    return manifest.fingerprint([settings, _weights(model), manifest.file_sha256(release.path / manifest.NAME)])
+    return manifest.fingerprint([settings, weights, lineage.checksum(release)])
 
 
-def hearing(config: ScoreConfig, model: Path, release: Release, kind: str, selections: list[Selection]) -> str:
+def hearing(weights: Mapping[str, str], release: Release, kind: str, selections: list[Selection]) -> str:
     """Return what the tables of a run are of, whatever figures are made of them."""
     heard = [(selection.split, selection.utterances) for selection in selections]
-    sha256 = manifest.file_sha256(release.path / manifest.NAME)
-    return manifest.fingerprint([predictions.TABLES_VERSION, _weights(model), sha256, kind, heard])
-
-
-def _weights(model: Path) -> dict[str, str]:
-    """Return the hashes of the files that make the model what it is."""
-    return {
-        path.name: manifest.file_sha256(path)
-        for path in sorted(model.iterdir())
-        if path.suffix in {".json", ".safetensors"} and path.name not in {manifest.NAME, withdrawn.NAME}
-    }
+    return manifest.fingerprint([predictions.TABLES_VERSION, weights, lineage.checksum(release), kind, heard])
 
 
 def _clear(out: Path, keep: str) -> None:

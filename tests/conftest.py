@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is, and nothing of the code.
-settings.register_profile("parlure", deadline=None)
-settings.load_profile("parlure")
 # Tiny models gain nothing from threads, and tests beside each other lose much; set before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test is timed: on a machine with much to do every deadline passes.
 settings.register_profile("parlure", deadline=None)
 settings.load_profile("parlure")
+
+
+LONGEST = (
+    "test_train.py",
+    "test_recordings_killed.py",
+    "test_recordings_browser.py",
+    "test_demo.py",
+    "test_ray_runner.py",
+)
+"""Files whose tests start programs and wait for them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: each is one worker's, and the others fill what is left."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +40,20 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set PARLURE_SHARED to the folder that holds corpora/ and models/")
     return folder
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return what runs a verb in this process: the libraries load once, and not for every command."""
+
+    def run(module: str, *arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        monkeypatch.chdir(Path(__file__).parents[1])
+        try:
+            found = import_module(module)
+            (import_module(f"{module}.__main__") if hasattr(found, "__path__") else found).main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    return run

@@ -17,14 +17,11 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from collection import cli, manifest
-from collection.withdrawal import withdrawn
 from training import lineage
 from training.errors import ModelError
-from training.network.checkpoints import open_model
+from training.network.checkpoints import contents, open_model
+from training.network.checkpoints import files as files_of
 from training.network.ensembles import CONFIG, FORMAT, Ensemble, is_ensemble
-
-SUFFIXES = {".json", ".safetensors", ".onnx", ".npy"}
-"""Files of a member that are copied."""
 
 
 @dataclass
@@ -46,7 +43,7 @@ def ensemble(config: EnsembleConfig) -> Path:
         raise ModelError("An ensemble is made of models, not of ensembles: give the members of both.")
     origins = [lineage.read(folder) for folder in folders]
     lineage.inherited(*map(str, folders))  # refuses those that learned from somebody who has withdrawn
-    files = [{path.name: manifest.file_sha256(path) for path in _files(folder)} for folder in folders]
+    files = [contents(folder) for folder in folders]
     identity = manifest.fingerprint([FORMAT, files])
     if (done := manifest.read(out)) is not None:
         if done.get("identity") != identity:
@@ -65,14 +62,10 @@ def ensemble(config: EnsembleConfig) -> Path:
     manifest.atomic_write(out / CONFIG, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     for name, folder in zip(names, folders, strict=True):
         (out / name).mkdir(exist_ok=True)
-        for path in _files(folder):
+        for path in files_of(folder):
             shutil.copyfile(path, out / name / path.name)
     manifest.write(out, {"kind": "ensemble", "identity": identity, "code_version": manifest.code_version()})
     return out
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and path.name != withdrawn.NAME]
 
 
 def work(config: EnsembleConfig) -> None:

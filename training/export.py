@@ -25,11 +25,9 @@ from collection.withdrawal import withdrawn
 from collection.withdrawal.past_releases import LINEAGE
 from training import lineage
 from training.errors import ModelError
+from training.network.checkpoints import contents
 from training.network.features import FILTERS, Features
 from training.network.onnx_model import CONFIG, FORMAT, SCORER, is_exported
-
-SUFFIXES = (".json", ".safetensors")
-"""Files of a checkpoint that make it what it is."""
 
 
 @dataclass
@@ -54,7 +52,7 @@ def export(config: ExportConfig) -> Path:
             raise ModelError(f"{package} is not installed: .venv/bin/uv pip install 'parlure[onnx]'.")
     source, out = cli.existing(config.model, "Model folder"), Path(config.out).expanduser()
     origin = _source(source)
-    identity = manifest.fingerprint([FORMAT, _weights(source), config.int8, list(config.states)])
+    identity = manifest.fingerprint([FORMAT, contents(source), config.int8, list(config.states)])
     if (done := manifest.read(out)) is not None:
         if done.get("identity") != identity:
             raise ModelError(f"{out} holds something else that is finished. Give another out=….")
@@ -91,14 +89,6 @@ def _source(folder: Path) -> lineage.Lineage:
             "again on the next release, and delete what was exported from this one."
         )
     return lineage.read(folder)
-
-
-def _weights(folder: Path) -> dict[str, str]:
-    return {
-        path.name: manifest.file_sha256(path)
-        for path in sorted(folder.iterdir())
-        if path.suffix in SUFFIXES and path.name not in (manifest.NAME, withdrawn.NAME)
-    }
 
 
 def _claim(out: Path, config: ExportConfig) -> None:

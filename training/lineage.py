@@ -65,6 +65,11 @@ class Lineage:
     code_version: str
     releases: tuple[Ancestor, ...]
 
+    def within(self, release: Release) -> tuple[Ancestor, ...]:
+        """Return what was learned from this very release; pseudonyms of others cannot be compared with its own."""
+        here = checksum(release)
+        return tuple(one for one in self.releases if one.manifest_sha256 == here)
+
 
 @dataclass(frozen=True)
 class Descendant:

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "collection.web.middleware.private_pages",
+    "collection.web.middleware.known_methods",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -104,6 +105,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
+else:
+    # A thread keeps its connection for the next request, and asks first whether it still holds.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
@@ -154,6 +158,7 @@ RELEASE_WORKERS = env.int("RELEASE_WORKERS", 0)
 STATIC_URL = "static/"
 STATIC_ROOT = PORTAL / "static"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE / "static"]
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 FRONTEND = BASE / "frontend" / "node_modules"
 """Front-end packages, from npm at set-up."""
 STATICFILES_DIRS += [
@@ -282,7 +287,13 @@ MESSAGE_TAGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "collection.web.middleware.WithoutLinks",
+            "format": "{levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"collection.web": {"level": "INFO"}},

@@ -15,7 +15,6 @@ from typing import Any
 import fsspec
 import pytest
 from huggingface_hub.hf_api import RepoFile
-from moto.server import ThreadedMotoServer
 
 from collection import manifest
 from collection.build import build
@@ -30,6 +29,7 @@ from collection.releases.publications import Publication, State
 from collection.releases.targets import Files, hub_operation, open_target, same_on_hub
 from collection.schema import ConsentGrant, Purpose, Split
 from collection.withdrawal import tombstones
+from tests import buckets
 from tests.collection.test_build import config as build_config
 from tests.intakes import Class, files, make_class
 from tests.releases import utterance, write_release
@@ -267,21 +267,11 @@ def test_a_public_corpus_asks_its_licence(tmp_path: Path) -> None:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An S3 server of moto on this machine, with one bucket."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fs = fsspec.filesystem("s3", skip_instance_cache=True)
-    fs.mkdir("voices")
-    yield "s3://voices/autumn"
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+    with buckets.s3(monkeypatch) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("voices")
+        yield "s3://voices/autumn"
+        fsspec.filesystem("s3").clear_instance_cache()
 
 
 def test_s3_receives_the_release_and_resumes(place: Class, bucket: str, tmp_path: Path) -> None:

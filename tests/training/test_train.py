@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -174,22 +175,23 @@ def test_a_local_folder_takes_the_place_of_a_hub_name(release: Release, tmp_path
     assert not any(str(tmp_path) in text for text in saved)
 
 
-def test_a_typo_and_a_wrong_type_stop_the_run(release: Release, tmp_path: Path) -> None:
-    typo = run(command(release, tmp_path / "a", "optim.epoch=3"))
-    assert (typo.returncode, "epoch" in typo.stderr) == (1, True)
-    wrong = run(command(release, tmp_path / "b", "optim.batch_size=many"))
-    assert (wrong.returncode, "many" in wrong.stderr) == (1, True)
-    missing = run([sys.executable, "-m", "training.train", "out=x"])
-    assert (missing.returncode, "data" in missing.stderr) == (2, True)
-    assert not (tmp_path / "a").exists()
-    assert not (tmp_path / "b").exists()
+def test_a_typo_and_a_wrong_type_stop_the_run(
+    release: Release, tmp_path: Path, verb: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb(*command(release, tmp_path / "a", "optim.epoch=3")[2:]) == 1
+    assert "epoch" in capsys.readouterr().err
+    assert verb(*command(release, tmp_path / "b", "optim.batch_size=many")[2:]) == 1
+    assert "many" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_tracker_that_cannot_report_is_refused_before_any_work(release: Release, tmp_path: Path) -> None:
-    absent = run(command(release, tmp_path / "a", "report_to=[wandb]"))
-    assert (absent.returncode, "uv pip install wandb" in absent.stderr) == (1, True)
-    unknown = run(command(release, tmp_path / "b", "report_to=[paper]"))
-    assert (unknown.returncode, "tensorboard" in unknown.stderr) == (1, True)
+def test_a_tracker_that_cannot_report_is_refused_before_any_work(
+    release: Release, tmp_path: Path, verb: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb(*command(release, tmp_path / "a", "report_to=[wandb]")[2:]) == 1
+    assert "uv pip install wandb" in capsys.readouterr().err
+    assert verb(*command(release, tmp_path / "b", "report_to=[paper]")[2:]) == 1
+    assert "tensorboard" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -214,12 +216,13 @@ def test_rows_without_consent_or_with_too_many_phones_are_left_out_and_counted(t
     assert lineage.read(tmp_path / "run" / "model").releases[0].speakers == ("spk_0",)
 
 
-def test_nothing_to_learn_from_says_why(tmp_path: Path) -> None:
+def test_nothing_to_learn_from_says_why(
+    tmp_path: Path, verb: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     refused = ConsentGrant("rec_1", ("evaluation",), "2099-01-01")
     release = write_release(tmp_path / "release", {Split.TRAIN: [utterance(0, "spk_0", consent=refused)]})
-    done = run(command(release, tmp_path / "run"))
-    assert done.returncode == 1
-    assert "no_consent_for_purpose: 1" in done.stderr
+    assert verb(*command(release, tmp_path / "run")[2:]) == 1
+    assert "no_consent_for_purpose: 1" in capsys.readouterr().err
     assert not list((tmp_path / "run").rglob("*.arrow"))
 
 

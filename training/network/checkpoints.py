@@ -6,17 +6,19 @@ from pathlib import Path
 
 import torch
 
+from collection import manifest
 from collection.errors import ReleaseError
 from collection.release import check_schema
 from collection.schema import SCHEMA_VERSION
+from collection.withdrawal import withdrawn
 from training import lineage
 from training.errors import ModelError
 from training.network.ensembles import Ensemble, is_ensemble, open_members
 from training.network.onnx_model import OnnxPhoneModel, is_exported
 from training.network.posteriors import PosteriorModel
 
-PARTS = ["*.json", "*.safetensors", "*.onnx", "*.npy"]
-"""What is downloaded of a model on the Hub."""
+SUFFIXES = (".json", ".safetensors", ".onnx", ".npy")
+"""What the files of a model end in."""
 
 
 def open_model(folder_or_name: str | Path, device: str | None = None) -> PosteriorModel:
@@ -50,12 +52,22 @@ def local(folder_or_name: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(str(folder_or_name), allow_patterns=PARTS))
+        return Path(snapshot_download(str(folder_or_name), allow_patterns=[f"*{suffix}" for suffix in SUFFIXES]))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"No checkpoint at {folder_or_name}: give a folder that training.train or training.export wrote, or a Hub "
             f"name. ({error})"
         ) from error
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of a model; a mark of withdrawal is none of them."""
+    return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and path.name != withdrawn.NAME]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the hashes of the files that make a model what it is, by name: how it was made does not count."""
+    return {path.name: manifest.file_sha256(path) for path in files(folder) if path.name != manifest.NAME}
 
 
 def _checkpoint(folder: Path, device: str | None) -> PosteriorModel:

@@ -6,6 +6,8 @@ bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 60
+# Longer than a proxy keeps an idle connection (nginx: 60 s): who closes first must not be the one who is being asked.
+keepalive = 75
 graceful_timeout = 30
 max_requests, max_requests_jitter = 5_000, 500
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a heartbeat, no data

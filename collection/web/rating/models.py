@@ -119,11 +119,15 @@ class Item(models.Model):
 class RatingQuerySet(models.QuerySet["Rating"]):
     """Ratings that somebody may give."""
 
-    def for_user(self, user: User) -> Self:
-        """Return what an evaluator is asked in rounds that are open; nothing for others."""
+    def dealt_to(self, user: User) -> Self:
+        """Return what an evaluator was asked, in rounds that were closed meanwhile too; nothing for others."""
         if user.role != Role.EVALUATOR:
             return self.none()
-        return self.filter(evaluator=user, item__round__evaluators=user, item__round__open=True)
+        return self.filter(evaluator=user, item__round__evaluators=user)
+
+    def for_user(self, user: User) -> Self:
+        """Return what an evaluator is asked in rounds that are open; nothing for others."""
+        return self.dealt_to(user).filter(item__round__open=True)
 
 
 class Rating(models.Model):

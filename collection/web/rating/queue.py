@@ -17,7 +17,7 @@ from collection.web.consents.answers import allows, with_answers
 from collection.web.rating.models import Item, Rating, Round
 from collection.web.rating.scales import cells, read_marks
 from collection.web.recordings.models import Segment
-from collection.web.recordings.permission import refusal
+from collection.web.recordings.permission import refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,12 @@ def permitted(segments: Iterable[Segment], purposes: Iterable[str]) -> set[UUID]
 
     Fetch them with ``recording__session``; consents are fetched in a fixed number of queries.
     """
-    found = list(segments)
+    found = [segment for segment in segments if segment.learner_id is not None]
+    speakers = with_answers(Learner.objects.filter(pk__in={str(segment.learner_id) for segment in found}))
+    learners = {learner.pk: learner for learner in speakers}
     wanted = tuple(Purpose(purpose) for purpose in purposes)
-    speakers = {segment.learner_id for segment in found if segment.learner_id is not None}
-    learners = {learner.pk: learner for learner in with_answers(Learner.objects.filter(pk__in=speakers))}
-    answers: dict[tuple[UUID, UUID | None], bool] = {}
-    allowed = set()
-    for segment in found:
-        session = segment.recording.session
-        which = (session.pk, segment.learner_id)
-        if which not in answers:
-            learner = learners.get(segment.learner_id) if segment.learner_id is not None else None
-            answers[which] = learner is not None and refusal(session, learner) is None and allows(learner, wanted)
-        if answers[which]:
-            allowed.add(segment.pk)
-    return allowed
+    willing = {pk for pk, learner in learners.items() if allows(learner, wanted)}
+    return {segment.pk for segment, why in refusals(found, learners) if why is None and segment.learner_id in willing}
 
 
 def live(found: Round) -> list[Item]:
@@ -81,17 +72,18 @@ def playable(rating: Rating) -> bool:
 def save(user: User, rating: Rating, sent: dict[str, str], finish: bool) -> list[str]:
     """Keep what was sent; return the names of the scores that are missing. Saved whole already, it stays as it is.
 
-    Without ``finish``, or while something is missing, it is kept as a draft.
+    Without ``finish``, while something is missing, or once the round is closed, it is kept as a draft, which counts
+    nowhere. Raises ``Rating.DoesNotExist`` when the reading was withdrawn a moment ago.
     """
     asked = list(cells(rating.item.words, rating.item.round.levels))
     marks = read_marks(sent, asked)
     missing = [cell.name for cell in asked if cell.name not in marks]
     with transaction.atomic():
-        locked = Rating.objects.select_for_update().get(pk=rating.pk)
+        locked = Rating.objects.select_for_update(of=("self",)).select_related("item__round").get(pk=rating.pk)
         if locked.finished_at is not None:
             return []
         locked.marks = marks
-        if finish and not missing:
+        if finish and not missing and locked.item.round.open:
             locked.finished_at = timezone.now()
         locked.save(update_fields=["marks", "finished_at"])
         action = "rating.save" if locked.finished_at else "rating.draft"

@@ -18,7 +18,7 @@ from collection.web.rating import dealing
 from collection.web.rating.canon import CanonicalWord, canon
 from collection.web.rating.models import Item, Rating, Round
 from collection.web.rating.queue import permitted
-from collection.web.recordings.models import Fate, Segment, State
+from collection.web.recordings.models import Segment
 
 WITHOUT_CONSENT = "rating_without_consent"
 ELSEWHERE = "rating_elsewhere"
@@ -48,8 +48,7 @@ class Chosen:
 
 def choose(wanted: Wanted) -> Chosen:
     """Return kept segments that may be rated, learners in turn, so that few readings are still of many voices."""
-    kept = Segment.objects.filter(fate=Fate.KEPT, learner__isnull=False, recording__state=State.DONE).exclude(text="")
-    kept = kept.filter(recording__session__school_class__language=wanted.language)
+    kept = Segment.objects.usable().filter(recording__session__school_class__language=wanted.language)
     if wanted.school is not None:
         kept = kept.filter(recording__session__school_class__school=wanted.school)
     if wanted.school_class is not None:

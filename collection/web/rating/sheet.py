@@ -39,6 +39,7 @@ def _group(cell: Cell, marks: Marks, missing: Collection[str]) -> dict[str, Any]
         "scale": cell.scale,
         "label": cell.scale.label,
         "choices": [*choices, (UNJUDGED, "?", given == UNJUDGED)],
+        "given": given,
         "missing": cell.name in missing,
     }
 

@@ -6,26 +6,36 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from collection import audio
-from collection.errors import AudioError
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
-from collection.web.audit import journal
 from collection.web.rating import flagging, queue
 from collection.web.rating.forms import FlagForm
 from collection.web.rating.models import Flag, Rating, Round
 from collection.web.rating.sheet import sheet
-from collection.web.recordings import sounds
+from collection.web.recordings.playing import played
+
+_LEFT = gettext_lazy("Cette lecture n’est plus à noter.")
+_LEFT_LATE = gettext_lazy("Cette lecture n’est plus à noter : vos notes ne sont pas gardées, et rien n’est à refaire.")
+_WITH = ("item__round", "item__segment__recording__session")
 
 
 def _rating(request: Request, rating_id: str) -> Rating:
-    ratings = Rating.objects.for_user(request.user).select_related("item__round", "item__segment__recording__session")
-    return get_object_or_404(ratings, pk=rating_id)
+    return get_object_or_404(Rating.objects.for_user(request.user).select_related(*_WITH), pk=rating_id)
+
+
+def _dealt(request: Request, rating_id: str) -> Rating | None:
+    """Return a rating whose round may have been closed since its page was opened; none when it is gone."""
+    return Rating.objects.dealt_to(request.user).select_related(*_WITH).filter(pk=rating_id).first()
+
+
+def _gone(request: Request) -> HttpResponse:
+    """Say that there is nothing to do: the same words for what was withdrawn and for what was never theirs."""
+    return render(request, "rating/gone.html", {"late": request.method == "POST"}, status=404)
 
 
 @allowed(Role.EVALUATOR)
@@ -51,22 +61,32 @@ def rating_next(request: Request, round_id: str) -> HttpResponse:
 
 @allowed(Role.EVALUATOR)
 def rating_rate(request: Request, rating_id: str) -> HttpResponse:
-    """Show one reading with its scales; keep what is given and go on."""
-    rating = _rating(request, rating_id)
-    item = rating.item
+    """Show one reading with its scales; keep what is given and go on. What comes too late is told what became of it.
+
+    In a round that was closed meanwhile the marks stay as a draft; of a reading that left, nothing is kept or shown.
+    """
+    rating = _dealt(request, rating_id)
+    if rating is None:
+        return _gone(request)
+    round_id, sent = rating.item.round_id, request.method == "POST"
     if not queue.playable(rating):
-        messages.warning(request, _("Cette lecture n’est plus à noter."))
-        return redirect("rating-next", round_id=item.round_id)
+        messages.warning(request, _LEFT_LATE if sent else _LEFT)
+        return redirect("rating-next", round_id=round_id)
     missing: list[str] = []
-    if request.method == "POST":
+    if sent:
         pause = "pause" in request.POST
-        missing = queue.save(request.user, rating, request.POST.dict(), finish=not pause)
-        if pause:
+        try:
+            missing = queue.save(request.user, rating, request.POST.dict(), finish=not pause)
+            rating.refresh_from_db()
+        except Rating.DoesNotExist:
+            return _gone(request)
+        if pause and rating.item.round.open:
             messages.success(request, _("C’est gardé : vous reprendrez où vous en étiez."))
             return redirect("rating-queue")
-        rating.refresh_from_db()
     if rating.finished_at is not None:
-        return redirect("rating-next", round_id=item.round_id)
+        return redirect("rating-next", round_id=round_id)
+    if not rating.item.round.open:
+        return render(request, "rating/closed.html", {**_sheet(rating, []), "late": sent})
     return render(request, "rating/rate.html", _page(request, rating, missing, FlagForm()))
 
 
@@ -84,13 +104,15 @@ def rating_undo(request: Request, rating_id: str) -> HttpResponse:
 
 @allowed(Role.EVALUATOR)
 def rating_flag(request: Request, rating_id: str) -> HttpResponse:
-    """Take a reading out of the queue and say why."""
-    rating = _rating(request, rating_id)
+    """Take a reading out of the queue and say why; a name that was heard may be told of in a closed round too."""
+    rating = _dealt(request, rating_id)
+    if rating is None:
+        return _gone(request)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     form = FlagForm(request.POST)
     if not form.is_valid():
-        if not queue.playable(rating):
+        if not rating.item.round.open or not queue.playable(rating):
             return redirect("rating-next", round_id=rating.item.round_id)
         return render(request, "rating/rate.html", _page(request, rating, [], form))
     flagging.flag(request.user, rating, Flag(form.cleaned_data["why"]), form.cleaned_data["comment"])
@@ -104,31 +126,27 @@ def rating_audio(request: Request, rating_id: str) -> HttpResponse:
     rating = _rating(request, rating_id)
     if not queue.playable(rating):
         raise PermissionDenied
-    try:
-        samples = sounds.stretch(rating.item.segment)
-    except AudioError:
-        raise Http404 from None
-    if not len(samples):
-        raise Http404
-    with transaction.atomic():
-        journal.record(request.user, "rating.play", rating)
-    response = HttpResponse(audio.encode_flac(samples), content_type="audio/flac")
-    response["Cache-Control"] = "no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return played(request.user, "rating.play", rating, rating.item.segment)
 
 
 def _page(request: Request, rating: Rating, missing: list[str], flag_form: FlagForm) -> dict[str, Any]:
+    found = rating.item.round
+    return {
+        **_sheet(rating, missing),
+        "progress": queue.progress(request.user, found),
+        "before": queue.last(request.user, found),
+        "missing": len(missing),
+        "first_missing": missing[0] if missing else "",
+        "flag_form": flag_form,
+    }
+
+
+def _sheet(rating: Rating, missing: list[str]) -> dict[str, Any]:
     found = rating.item.round
     return {
         "rating": rating,
         "round": found,
         "language": found.language,
         "text": rating.item.text,
-        "progress": queue.progress(request.user, found),
-        "before": queue.last(request.user, found),
-        "missing": len(missing),
-        "first_missing": missing[0] if missing else "",
-        "flag_form": flag_form,
         **sheet(rating.item, found, rating.marks, missing),
     }

@@ -25,8 +25,8 @@ from collection.web.classes.models import Learner, SchoolClass
 from collection.web.consents.answers import pipeline_id, record_of, with_answers
 from collection.web.rating.exporting import ratings_of
 from collection.web.recordings import sounds, vault
-from collection.web.recordings.models import Fate, Recording, Segment, State
-from collection.web.recordings.permission import refusal
+from collection.web.recordings.models import Recording, Segment
+from collection.web.recordings.permission import refusals
 from collection.withdrawal import tombstones
 
 AUDIO = "audio"
@@ -68,7 +68,8 @@ def export() -> Exported:
                     missing += 1
                     continue
                 written += 1
-            recordings.append(_recording(segment, path, pipeline_id(learners[str(segment.learner_id)])))
+            assert segment.learner_id is not None  # noqa: S101 - asked for
+            recordings.append(_recording(segment, path, pipeline_id(learners[segment.learner_id])))
         speaking = {recording.learner_id for recording in recordings}
         heard = {own: learner for learner in learners.values() if (own := pipeline_id(learner)) in speaking}
         people = {own: _learner(own, learner) for own, learner in heard.items()}
@@ -91,22 +92,13 @@ def forget(segments: Iterable[Segment]) -> int:
     return len(found)
 
 
-def _allowed() -> tuple[dict[str, Learner], list[Segment]]:
+def _allowed() -> tuple[dict[UUID, Learner], list[Segment]]:
     """Return the learners who may be released, by id, and their kept segments in a fixed order."""
-    kept = Segment.objects.filter(fate=Fate.KEPT, learner__isnull=False, recording__state=State.DONE).exclude(text="")
+    kept = Segment.objects.usable()
     whose = with_answers(Learner.objects.filter(segments__in=kept).distinct())
-    learners = {str(learner.pk): learner for learner in whose.select_related("school_class__school", "consent__notice")}
+    learners = {learner.pk: learner for learner in whose.select_related("school_class__school", "consent__notice")}
     ordered = kept.select_related("recording__session__school_class").order_by("recording_id", "start", "id")
-    answers: dict[tuple[object, object], bool] = {}
-    allowed = []
-    for segment in ordered:
-        session = segment.recording.session
-        which = (session.pk, segment.learner_id)
-        if which not in answers:
-            answers[which] = refusal(session, learners[str(segment.learner_id)]) is None
-        if answers[which]:
-            allowed.append(segment)
-    return learners, allowed
+    return learners, [segment for segment, why in refusals(ordered, learners) if why is None]
 
 
 def _name(segment: Segment) -> str:

@@ -140,6 +140,11 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Return the segments of the recordings the user may see."""
         return self.filter(recording__in=Recording.objects.for_user(user))
 
+    def usable(self) -> Self:
+        """Return what was kept of a known learner and a text: what leaves the portal, where consent allows it."""
+        kept = self.filter(fate=Fate.KEPT, learner__isnull=False, recording__state=State.DONE)
+        return kept.exclude(text="")
+
 
 class Segment(models.Model):
     """A stretch of a recording, in seconds from its start: which text, whose voice, what becomes of it and why.

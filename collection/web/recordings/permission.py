@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from uuid import UUID
+
 from collection.classes.class_recording import RECORDED_BEFORE_CONSENT
 from collection.consent import Reason, today
 from collection.web.classes.models import Learner, ReadingSession, SessionKind
 from collection.web.consents.answers import may_be_heard, why_not, with_answers
+from collection.web.recordings.models import Segment
 
 NOBODY_AGREED = "nobody_agreed"
 """Of a whole class, not one reader may be recorded."""
@@ -24,6 +28,22 @@ def refusal(session: ReadingSession, learner: Learner | None) -> str | None:
     if session.kind != SessionKind.CLASS:
         return OF_NOBODY
     return None if any(_why_not(session, one) is None for one in readers(session)) else NOBODY_AGREED
+
+
+def refusals(segments: Iterable[Segment], learners: Mapping[UUID, Learner]) -> Iterator[tuple[Segment, str | None]]:
+    """Yield segments of ``learners`` in their order, each with why it may not be used; a session asks a learner once.
+
+    Fetch segments with ``recording__session`` and learners with ``answers.with_answers``.
+    """
+    asked: dict[tuple[UUID, UUID], str | None] = {}
+    for segment in segments:
+        session, learner_id = segment.recording.session, segment.learner_id
+        if learner_id is None:
+            yield segment, OF_NOBODY
+            continue
+        if (session.pk, learner_id) not in asked:
+            asked[session.pk, learner_id] = refusal(session, learners[learner_id])
+        yield segment, asked[session.pk, learner_id]
 
 
 def readers(session: ReadingSession) -> list[Learner]:

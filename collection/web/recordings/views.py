@@ -13,20 +13,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from collection import audio
-from collection.errors import AudioError
 from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
-from collection.web.audit import journal
 from collection.web.classes.models import Learner, ReadingSession, SessionKind
 from collection.web.classes.session_views import session_of
 from collection.web.consents.answers import with_answers
-from collection.web.recordings import review, sounds, uploads, wave
+from collection.web.recordings import review, uploads, wave
 from collection.web.recordings.admission import ENDINGS, MAX_BYTES, RefusedUploadError, admit
 from collection.web.recordings.equipment import indicator
 from collection.web.recordings.forms import DEVICES, WHOLE_CLASS, SegmentForm, SendForm, whose
 from collection.web.recordings.models import Fate, Recording, RecordingQuerySet, Segment, State
 from collection.web.recordings.permission import hearable, refusal
+from collection.web.recordings.playing import played
 from collection.web.recordings.uploads import RefusedError
 from collection.web.words import in_words
 
@@ -238,18 +236,7 @@ def segment_audio(request: Request, segment_id: str) -> HttpResponse:
         raise Http404
     if refusal(segment.recording.session, segment.learner) is not None:
         raise PermissionDenied
-    try:
-        samples = sounds.stretch(segment)
-    except AudioError:
-        raise Http404 from None
-    if not len(samples):
-        raise Http404
-    with transaction.atomic():
-        journal.record(request.user, "segment.play", segment)
-    response = HttpResponse(audio.encode_flac(samples), content_type="audio/flac")
-    response["Cache-Control"] = "no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return played(request.user, "segment.play", segment, segment)
 
 
 @allowed(Role.TEACHER)

@@ -28,7 +28,7 @@ from collection.web.releases.models import Proposal, State
 
 DONE = APPROVED = ""
 NOT_READY, CHANGED, ANOTHER, BUSY = "release_not_ready", "release_changed", "release_needs_another", "release_busy"
-CONSENT_ENDED, MISSING, CANNOT_TELL = "consent_ended", "draft_missing", "release_cannot_tell"
+MISSING = "draft_missing"
 PATIENCE = 10.0
 """Seconds to wait for a withdrawal or an export that holds the vault."""
 OPEN = (State.WAITING, State.READY, State.FAILED, State.OUTDATED)
@@ -83,10 +83,10 @@ def _decide(proposal_id: UUID, user: User, seen: str) -> Verdict:
         try:
             refused = standing.refused(found.release)
         except ParlureError:
-            return Verdict(CANNOT_TELL)
+            return Verdict(standing.CANNOT_TELL)
         if found.superseded or refused:
             outdate(proposal, refused or {Reason.WITHDRAWN.value: 1})
-            return Verdict(CONSENT_ENDED, refused)
+            return Verdict(standing.CONSENT_ENDED, refused)
         proposal.state, proposal.decided_by, proposal.decided_at = State.APPROVED, user, timezone.now()
         proposal.save()
         alone = proposal.proposed_by_id == user.pk

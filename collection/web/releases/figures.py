@@ -1,7 +1,7 @@
 """What a draft is in figures, for who decides about it: counts, crowds, consents, and what to know beforehand.
 
-Nothing is computed anew that the pipeline computes: demographics are those of the rows, already k-anonymous, and the
-words about voices are the card's.
+Nothing is computed anew that the pipeline computes: demographics are those of the rows, already k-anonymous, and what
+a disguise is worth is the measurement the card shows (``disguise`` puts it into words).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -28,7 +27,7 @@ from collection.voice import Transform
 from collection.web.classes.models import Learner
 from collection.web.consents.answers import with_answers
 from collection.web.recordings.models import Fate, Recording, Segment, State
-from collection.web.recordings.permission import refusal
+from collection.web.recordings.permission import refusals
 from collection.web.releases.models import Proposal
 
 OF_NOBODY = "segment_of_nobody"
@@ -63,18 +62,11 @@ def left_out(proposal: Proposal) -> Counter[str]:
     kept = segments.filter(fate=Fate.KEPT)
     nobodys = kept.filter(learner__isnull=True) | kept.filter(text="")
     counts[OF_NOBODY] = nobodys.distinct().count()
-    theirs = kept.filter(learner__isnull=False).exclude(text="").select_related("recording__session__school_class")
-    learners: dict[UUID | None, Learner] = {
-        one.pk: one for one in with_answers(Learner.objects.filter(segments__in=theirs).distinct())
-    }
-    answers: dict[tuple[object, object], str | None] = {}
-    for segment in theirs:
-        assert segment.learner_id is not None  # noqa: S101 - asked for
-        which = (segment.recording.session_id, segment.learner_id)
-        if which not in answers:
-            answers[which] = refusal(segment.recording.session, learners[segment.learner_id])
-        if (reason := answers[which]) is not None:
-            counts[str(reason)] += 1
+    theirs = segments.usable().select_related("recording__session__school_class")
+    speakers = with_answers(Learner.objects.filter(segments__in=theirs).distinct())
+    for _segment, why in refusals(theirs, {learner.pk: learner for learner in speakers}):
+        if why is not None:
+            counts[str(why)] += 1
     return +counts
 
 
@@ -118,7 +110,7 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
         "ends": [record.ends[0], record.ends[-1]] if record.ends else [],
         "bytes": sum(entry["bytes"] for entry in facts["files"].values()),
         "measured": facts.get("privacy") is not None,
-        "voices": record.voices,
+        "privacy": facts.get("privacy"),
     }
 
 

@@ -34,8 +34,7 @@ from collection.web.releases.making import PAUSE, WAITS, withdrawn_since
 from collection.web.releases.models import Delivery, Holder, Kind, Notified, Proposal, State
 from collection.withdrawal import withdrawn
 
-SUPERSEDED, CONSENT_ENDED, NOT_APPROVED = "release_superseded", "consent_ended", "release_not_approved"
-GONE, CANNOT_TELL = "release_missing", "release_cannot_tell"
+SUPERSEDED, NOT_APPROVED, GONE = "release_superseded", "release_not_approved", "release_missing"
 DOWNLOAD = "download:"
 """What the list beside the key calls a download, before the organisation and an id."""
 SENT = "sent"
@@ -63,9 +62,9 @@ def opened(proposal: Proposal) -> Release:
     try:
         refused = standing.refused(found.release)
     except ParlureError:
-        raise RefusedError(CANNOT_TELL) from None
+        raise RefusedError(standing.CANNOT_TELL) from None
     if refused:
-        raise RefusedError(CONSENT_ENDED, sum(refused.values()))
+        raise RefusedError(standing.CONSENT_ENDED, sum(refused.values()))
     return found.release
 
 
@@ -211,7 +210,7 @@ def same_release(proposal: Proposal) -> Callable[[], None]:
     """Return what stops an archive on its way as soon as somebody leaves the release: it then has no manifest."""
 
     def still() -> None:
-        if shelf.look(proposal.path).superseded:
+        if shelf.gone(proposal.path):
             raise ReleaseError(f"a learner withdrew while {proposal.release_name} was being downloaded.")
 
     return still
@@ -247,7 +246,7 @@ def owed() -> list[Owed]:
 
 def _mark(release_name: str) -> tuple[int, str]:
     folder = Path(settings.RELEASES) / release_name
-    gone = shelf.look(folder).gone
+    gone = shelf.gone(folder)
     data = notice_of(folder) if gone else b""
     return gone, hashlib.sha256(data).hexdigest()
 

@@ -26,15 +26,12 @@ from collection.web.releases import handing, standing
 from collection.web.releases.forms import DUTIES, HandoverForm, PublishForm
 from collection.web.releases.handing import RefusedError
 from collection.web.releases.models import Delivery, Holder, Kind, Notified, Proposal
+from collection.web.releases.views import proposal_of
 from collection.web.words import in_words
 from collection.withdrawal import withdrawn
 
 LINK_HOLDS = timedelta(days=1)
 """How long who noted a holder may fetch the archive for it."""
-
-
-def _proposal(request: Request, release_id: str) -> Proposal:
-    return get_object_or_404(Proposal.objects.for_user(request.user), pk=release_id)
 
 
 def _holder(request: Request, holder_id: str) -> Holder:
@@ -62,7 +59,7 @@ def _page(request: Request, proposal: Proposal, form: HandoverForm, title: str, 
 @allowed(Role.STEWARD)
 def handover(request: Request, release_id: str) -> HttpResponse:
     """Note to whom a release is given and what for; the archive can then be fetched."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     try:
         organisations = standing.organisations(handing.opened(proposal))
     except RefusedError as error:
@@ -80,7 +77,7 @@ def handover(request: Request, release_id: str) -> HttpResponse:
 @allowed(Role.STEWARD)
 def publish(request: Request, release_id: str) -> HttpResponse:
     """Have a release sent to one of the allowed places, for somebody."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     try:
         release = handing.opened(proposal)
     except RefusedError as error:

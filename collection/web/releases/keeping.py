@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django_tasks import TaskResultStatus
-from django_tasks.base import Task
-from django_tasks_db.models import DBTaskResult
-from filelock import Timeout
 
 from collection import manifest
 from collection.consent import Reason
 from collection.releases import publications, work_folder
 from collection.web.audit import journal
-from collection.web.recordings.tasks import lock_of
+from collection.web.recordings.requeue import queue_again
 from collection.web.recordings.vault import vault_lock
 from collection.web.releases import shelf
 from collection.web.releases.deciding import MISSING
@@ -39,29 +33,10 @@ def requeue() -> int:
     """Queue builds and publications again that nobody works on; return how many."""
     queued = 0
     for proposal in Proposal.objects.filter(state__in=(State.WAITING, State.BUILDING)):
-        queued += _again(build_draft, proposal.pk, f"release-{proposal.pk}")
+        queued += queue_again(build_draft, str(proposal.pk), f"release-{proposal.pk}")
     for holder in Holder.objects.filter(kind=Kind.PUBLICATION, state__in=(Delivery.WAITING, Delivery.SENDING)):
-        queued += _again(send, holder.pk, f"holder-{holder.pk}")
+        queued += queue_again(send, str(holder.pk), f"holder-{holder.pk}")
     return queued
-
-
-def _again(task: Task[Any, Any], pk: UUID, lock: str) -> bool:
-    """Queue a task again unless it waits or somebody is at it, which its lock tells."""
-    tasks = DBTaskResult.objects.filter(task_path=task.module_path, args_kwargs__args=[str(pk)])
-    if tasks.filter(status=TaskResultStatus.READY).exists():
-        return False
-    try:
-        with lock_of(lock).acquire(blocking=False):
-            tasks.filter(status=TaskResultStatus.RUNNING).update(
-                status=TaskResultStatus.FAILED,
-                finished_at=timezone.now(),
-                exception_class_path="",
-                traceback="its worker was killed; it is done again",
-            )
-            task.enqueue(str(pk))
-            return True
-    except Timeout:
-        return False
 
 
 def reconcile() -> None:
@@ -76,7 +51,7 @@ def reconcile() -> None:
 def forget_outdated() -> int:
     """Destroy the drafts that somebody has left, as soon as the mark says so; return how many."""
     with vault_lock():
-        found = [one for one in Proposal.objects.filter(state=State.READY) if shelf.look(one.draft).superseded]
+        found = [one for one in Proposal.objects.filter(state=State.READY) if shelf.gone(one.draft)]
         for proposal in found:
             _correct(proposal)
     return len(found)

@@ -99,6 +99,6 @@ def standing_in_words(proposal: Proposal) -> tuple[str, str]:
             return _superseded(found.gone), "warning"
         if found.release is None:
             return _("approuvé, mais ses fichiers manquent"), "error"
-    if proposal.state == State.READY and (gone := shelf.look(proposal.draft).gone):
+    if proposal.state == State.READY and (gone := shelf.gone(proposal.draft)):
         return _superseded(gone), "warning"
     return words, badge

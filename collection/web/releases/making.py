@@ -33,11 +33,10 @@ from collection.web.recordings.export import export
 from collection.web.recordings.tasks import BUSY, SETTLED, WORKER, lock_of
 from collection.web.recordings.vault import vault_lock
 from collection.web.releases import figures, shelf, standing
-from collection.web.releases.models import Proposal, State
+from collection.web.releases.models import DRAFT, Proposal, State
 
 BUILT, FAILED, WAITS = "built", "failed", "a withdrawal comes first"
 NOTHING_KEPT, BUILD_FAILED, DISK_FULL = "nothing_kept", "build_failed", "disk_full"
-CONSENT_ENDED = "consent_ended"
 WAITS_FOR_WITHDRAWAL = "waits_for_withdrawal"
 PAUSE = timedelta(minutes=1)
 """After which a build that made way for a withdrawal goes on."""
@@ -64,7 +63,7 @@ def taken_names() -> set[str]:
     """Return every name that a release under our key, a proposal or a folder has."""
     root = Path(settings.RELEASES)
     folders = (
-        {path.name.removesuffix(".work").removesuffix(".draft") for path in root.iterdir()} if root.is_dir() else set()
+        {path.name.removesuffix(".work").removesuffix(DRAFT) for path in root.iterdir()} if root.is_dir() else set()
     )
     proposed = Proposal.objects.values_list("release_name", flat=True)
     return {*release_names.read(release_names.beside(settings.KEY_FILE)), *proposed, *folders}
@@ -187,7 +186,7 @@ def _settle(proposal: Proposal, report: Report, left: Mapping[str, int], missing
     return BUILT
 
 
-def outdate(proposal: Proposal, refused: Mapping[str, int], reason: str = CONSENT_ENDED) -> None:
+def outdate(proposal: Proposal, refused: Mapping[str, int], reason: str = standing.CONSENT_ENDED) -> None:
     """Destroy a draft that may not be approved any more and say why; under the vault's lock, in a transaction."""
     shelf.discard_all_of(proposal)
     proposal.state, proposal.reason, proposal.step = State.OUTDATED, reason, {}

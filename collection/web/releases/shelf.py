@@ -39,18 +39,23 @@ class OnDisk:
         return self.gone != 0
 
 
-def look(folder: Path) -> OnDisk:
-    """Return what lies in a folder now."""
+def gone(folder: Path) -> int:
+    """Return how many learners have left what lies in a folder; ``UNKNOWN`` where its mark cannot be read."""
     try:
         mark = withdrawn.read(folder)
-        gone = len(mark.speakers) if mark is not None else 0
     except (ParlureError, OSError):
-        gone = UNKNOWN
+        return UNKNOWN
+    return len(mark.speakers) if mark is not None else 0
+
+
+def look(folder: Path) -> OnDisk:
+    """Return what lies in a folder now."""
+    left = gone(folder)
     try:
         found = read_release(folder)
     except (ParlureError, OSError, ValueError, KeyError):
         found = None
-    return OnDisk(folder, found, gone)
+    return OnDisk(folder, found, left)
 
 
 def manifest_of(folder: Path) -> str:

@@ -22,6 +22,9 @@ from collection.web.consents.answers import decisions, pipeline_id, with_answers
 from collection.web.consents.models import Withdrawal
 from collection.withdrawal import tombstones
 
+CONSENT_ENDED, CANNOT_TELL = "consent_ended", "release_cannot_tell"
+"""Codes of ``in_words``: somebody in a release no longer agrees; nobody can tell whether they do."""
+
 
 def people(release: Release, key: Key) -> dict[str, Learner]:
     """Return the learners of a release by their pseudonyms in it, with what decisions about them need.

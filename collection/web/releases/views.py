@@ -19,7 +19,7 @@ from collection.web.accounts.access import Request, allowed
 from collection.web.accounts.models import Role
 from collection.web.audit import journal
 from collection.web.classes.forms import LANGUAGES
-from collection.web.releases import deciding, figures, listing, shelf, standing
+from collection.web.releases import deciding, disguise, figures, listing, shelf, standing
 from collection.web.releases.forms import DISGUISES, ProposeForm, RejectForm
 from collection.web.releases.making import build_draft
 from collection.web.releases.models import Holder, Proposal, State
@@ -78,7 +78,8 @@ def propose(request: Request) -> HttpResponse:
     return render(request, "portal/form.html", context)
 
 
-def _proposal(request: Request, release_id: str) -> Proposal:
+def proposal_of(request: Request, release_id: str) -> Proposal:
+    """Return a proposal that the user may see, or answer 404."""
     return get_object_or_404(
         Proposal.objects.for_user(request.user).select_related("proposed_by", "decided_by"), pk=release_id
     )
@@ -87,7 +88,7 @@ def _proposal(request: Request, release_id: str) -> Proposal:
 @allowed(Role.STEWARD)
 def detail(request: Request, release_id: str) -> HttpResponse:
     """Show a release: figures, crowds, consents, warnings and card; what may be decided; who has it."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     approved = proposal.state == State.APPROVED
     found = shelf.look(proposal.path if approved else proposal.draft)
     words, badge = listing.standing_in_words(proposal)
@@ -99,7 +100,7 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         except ParlureError as error:
             broken = str(error)
     if refused and not found.superseded:
-        words, badge = in_words(deciding.CONSENT_ENDED), "warning"
+        words, badge = in_words(standing.CONSENT_ENDED), "warning"
     known = "kept" in proposal.figures
     context = {
         "release": proposal,
@@ -113,7 +114,8 @@ def detail(request: Request, release_id: str) -> HttpResponse:
         "cells": figures.cells(proposal.figures) if known else [],
         "ends": figures.ends(proposal.figures) if known else [],
         "warnings": figures.warnings(proposal) if known and proposal.state in (State.READY, State.APPROVED) else [],
-        "voices": figures.as_html(proposal.figures["voices"]) if known else "",
+        "voices": disguise.sentences(proposal.transform),
+        "worth": disguise.worth(proposal.figures["privacy"]) if known else None,
         "out": _reasons(proposal),
         "card": figures.card(found.release) if found.release is not None else "",
         "missing": proposal.state in (State.READY, State.APPROVED) and found.release is None,
@@ -146,7 +148,7 @@ def _reasons(proposal: Proposal) -> list[tuple[str, int]]:
 @allowed(Role.STEWARD)
 def progress(request: Request, release_id: str) -> HttpResponse:
     """Tell how far a build is, for the page that shows it."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     step = proposal.step
     return JsonResponse(
         {
@@ -163,11 +165,11 @@ def progress(request: Request, release_id: str) -> HttpResponse:
 @require_POST
 def approve(request: Request, release_id: str) -> HttpResponse:
     """Approve the draft that was shown; everybody in it is asked once more."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     verdict = deciding.approve(proposal.pk, request.user, request.POST.get("seen", ""))
     if verdict.reason == deciding.APPROVED:
         messages.success(request, _("Le jeu est approuvé : il peut être remis."))
-    elif verdict.reason == deciding.CONSENT_ENDED:
+    elif verdict.reason == standing.CONSENT_ENDED:
         gone = sum(verdict.refused.values())
         messages.error(
             request,
@@ -188,7 +190,7 @@ def approve(request: Request, release_id: str) -> HttpResponse:
 @allowed(Role.STEWARD)
 def reject(request: Request, release_id: str) -> HttpResponse:
     """Refuse a proposal, with the reason; its draft is destroyed."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     form = RejectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if reason := deciding.reject(proposal.pk, request.user, form.cleaned_data["note"]):
@@ -210,7 +212,7 @@ def reject(request: Request, release_id: str) -> HttpResponse:
 @require_POST
 def rebuild(request: Request, release_id: str) -> HttpResponse:
     """Have a draft built again, of what is allowed today."""
-    proposal = _proposal(request, release_id)
+    proposal = proposal_of(request, release_id)
     if reason := deciding.rebuild(proposal.pk, request.user):
         messages.error(request, in_words(reason))
     else:

@@ -47,6 +47,7 @@ def folders(settings, tmp_path: Path) -> Iterator[Path]:
     settings.MEDIA_ROOT = settings.PORTAL / "media"
     settings.VAULT = settings.PORTAL / "vault"
     settings.RELEASES = settings.PORTAL / "releases"
+    settings.RELEASE_PRIVACY = settings.PORTAL / "privacy"
     settings.KEY_FILE = tmp_path / "key" / "portal.key"
     return tmp_path
 

@@ -223,7 +223,10 @@ class TestRounds:
         steward, evaluator = signed_in(everyone.steward), signed_in(three[0])
         rating = following(three[0], found)
         steward.post(at("round-open", round_id=found.pk), {"open": "no"})
-        assert evaluator.get(at("rating-rate", rating_id=rating.pk)).status_code == 404
+        shut = evaluator.get(at("rating-rate", rating_id=rating.pk)).content.decode()
+        assert "Ce tour est fermé" in shut
+        assert [one for one in ("<audio", "s-accuracy", rating.item.text) if one in shut] == []
+        assert evaluator.get(at("rating-audio", rating_id=rating.pk)).status_code == 404
         assert evaluator.get(at("rating-next", round_id=found.pk)).url == at("rating-queue")
         steward.post(at("round-open", round_id=found.pk), {"open": "yes"})
         assert evaluator.get(at("rating-rate", rating_id=rating.pk)).status_code == 200
@@ -348,10 +351,79 @@ class TestRating:
         client = signed_in(three[0])
         assert client.get(at("rating-audio", rating_id=rating.pk)).status_code == 403
         assert client.get(at("rating-rate", rating_id=rating.pk)).url == at("rating-next", round_id=found.pk)
-        assert client.post(at("rating-rate", rating_id=rating.pk), full(rating)).status_code == 302
+        late = client.post(at("rating-rate", rating_id=rating.pk), full(rating), follow=True)
+        assert late.redirect_chain[0] == (at("rating-next", round_id=found.pk), 302)
+        assert "vos notes ne sont pas gardées, et rien n’est à refaire" in late.content.decode()
         rating.refresh_from_db()
         assert rating.marks == {}
         assert queue.progress(three[0], found).total == 2
+
+    def test_marks_that_come_after_the_round_was_closed_are_shown_and_kept_and_count_nowhere(
+        self, found, three, signed_in
+    ):
+        client = signed_in(three[0])
+        rating = following(three[0], found)
+        sent = full(rating, 3, 1, w_0_accuracy=UNJUDGED)
+        Round.objects.update(open=False)
+        for more in ({}, {"pause": "1"}):
+            answer = client.post(at("rating-rate", rating_id=rating.pk), {**sent, **more})
+            shown = answer.content.decode()
+            assert answer.status_code == 200
+            assert "Vos notes sont arrivées après la fermeture" in shown
+            assert "<audio" not in shown
+            assert shown.count("Prosodie : 3") == 1
+            assert shown.count("Exactitude du mot : je ne peux pas juger") == 1
+            assert shown.count("</span> : 1") == len([name for name in sent if name[0] == "p"])
+        rating.refresh_from_db()
+        assert (rating.marks, rating.finished_at) == (as_kept(sent), None)
+        assert queue.progress(three[0], found).done == 0
+        export()
+        assert export().rated == 0
+        # Open again, they are there and can be saved.
+        Round.objects.update(open=True)
+        again = client.get(at("rating-rate", rating_id=rating.pk)).content.decode()
+        assert again.count(" checked") == len(sent)
+        client.post(at("rating-rate", rating_id=rating.pk), sent)
+        assert queue.progress(three[0], found).done == 1
+
+    def test_what_was_saved_before_the_round_was_closed_stays(self, found, three, signed_in):
+        client = signed_in(three[0])
+        rating = following(three[0], found)
+        sent = full(rating)
+        client.post(at("rating-rate", rating_id=rating.pk), sent)
+        Round.objects.update(open=False)
+        assert client.post(at("rating-rate", rating_id=rating.pk), full(rating, 1)).status_code == 302
+        rating.refresh_from_db()
+        assert rating.marks == as_kept(sent)
+        assert rating.finished_at is not None
+
+    def test_marks_of_a_reading_that_left_are_refused_without_a_word_of_it(self, found, ours, three, signed_in):
+        item = found.items.get(segment__learner=ours.agreeing)
+        rating, foreign = item.ratings.get(evaluator=three[0]), item.ratings.get(evaluator=three[1])
+        client, sent = signed_in(three[0]), full(rating)
+        open_page = client.get(at("rating-rate", rating_id=rating.pk)).content.decode()
+        assert item.text in open_page
+        others = client.post(at("rating-rate", rating_id=foreign.pk), sent)
+        answering.take_back(ours.agreeing.consent.parties.get(role="guardian"))
+        for name in ("rating-rate", "rating-flag"):
+            late = client.post(at(name, rating_id=rating.pk), sent)
+            shown = late.content.decode()
+            assert late.status_code == 404
+            assert "vous n’avez rien à refaire" in shown
+            # Neither text nor sounds nor marks; and no other words than for what never was theirs.
+            assert [one for one in (item.text, "<audio", "/son/", "s-accuracy", "rate-ipa") if one in shown] == []
+            assert shown[shown.index("<h1") : shown.index("</main")] in others.content.decode()
+        with pytest.raises(Rating.DoesNotExist):
+            queue.save(three[0], rating, sent, finish=True)
+
+    def test_a_name_that_was_heard_may_be_told_of_in_a_closed_round(self, found, three, signed_in):
+        rating = following(three[0], found)
+        Round.objects.update(open=False)
+        client = signed_in(three[0])
+        nothing = client.post(at("rating-flag", rating_id=rating.pk), {})
+        assert nothing.url == at("rating-next", round_id=found.pk)
+        client.post(at("rating-flag", rating_id=rating.pk), {"why": "personal_data"})
+        assert Segment.objects.get(pk=rating.item.segment_id).reasons == ["rater_personal_data"]
 
     def test_a_corrected_or_dropped_segment_is_asked_no_more(self, found, three):
         items = list(found.items.all())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.sessions.models import Session
 
+from collection.web.consents import answering
 from collection.web.rating import queue
 from collection.web.rating.models import Rating, Round
 from collection.web.rating.scales import UNJUDGED, cells
 from collection.web.recordings.models import Recording, Upload
-from tests.collection.web.browsing import sign_in
+from tests.collection.web.browsing import sign_in, too_wide, violations, window
 from tests.collection.web.sounding import TEXTS
 from tests.collection.web.test_rating import classmates, read_aloud
-from tests.collection.web.world import rating_round
+from tests.collection.web.world import PASSWORD, rating_round
 
 pytestmark = pytest.mark.browser
 
@@ -165,3 +167,75 @@ def test_without_scripts_the_page_is_a_plain_form(found, everyone, chromium, liv
     assert "Lecture 2 sur 3" in page.locator("h1").inner_text()
     assert len(marks(first)) == len(asked)
     context.close()
+
+
+def test_marks_outlive_the_session_and_the_round(found, everyone, page, live_server):
+    sign_in(page, live_server.url, everyone.evaluator)
+    page.goto(f"{live_server.url}/notation/tours/{found.pk}/suivante/")
+    first, second = Rating.objects.order_by("position")[:2]
+    asked = list(cells(first.item.words, found.levels))
+    for key in "7896":
+        page.keyboard.press(key)
+    page.keyboard.press("j")
+    # The page is left and opened again: what was given is there, and said to be unsaved.
+    page.reload()
+    assert page.locator("#again").is_visible()
+    given = page.locator("input:checked").count()
+    assert given > len("7896")
+    for _ in range(len(asked) - given):
+        page.keyboard.press("u")
+    assert page.locator("input:checked").count() == len(asked)
+    assert violations(page) == []
+    Session.objects.all().delete()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "/connexion/" in page.url
+    assert marks(first) == {}
+    page.get_by_label("Identifiant").fill(everyone.evaluator.username)
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.locator("main button").click()
+    page.wait_for_url(f"**/notation/{first.pk}/")
+    assert page.locator("#again").is_visible()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Lecture 2 sur 3')")
+    assert len(marks(first)) == len(asked)
+    assert marks(first)["s-fluency"] == 9
+    assert page.locator("#again").is_hidden()
+    # Nothing of what arrived is left in the browser.
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('parlure-marks-'))") == []
+
+    page.keyboard.press("5")
+    Round.objects.filter(pk=found.pk).update(open=False)
+    page.get_by_role("button", name="Faire une pause").click()
+    page.wait_for_selector("h1:has-text('Ce tour est fermé')")
+    assert "Exactitude : 5" in page.locator("main").inner_text()
+    assert violations(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert not too_wide(page)
+    Round.objects.filter(pk=found.pk).update(open=True)
+    page.goto(f"{live_server.url}/notation/{second.pk}/")
+    assert page.locator("input:checked").count() == 1
+
+
+def test_a_reading_withdrawn_under_an_open_page_leaves_nothing_of_it(found, everyone, chromium, live_server):
+    with window(chromium, requests_may_fail=True) as page:
+        sign_in(page, live_server.url, everyone.evaluator)
+        rating = Rating.objects.get(item__segment__learner=everyone.ours.agreeing)
+        page.goto(f"{live_server.url}/notation/{rating.pk}/")
+        text = rating.item.text
+        assert text in page.locator("main").inner_text()
+        page.keyboard.press("5")
+        answering.take_back(everyone.ours.agreeing.consent.parties.get(role="guardian"))
+        with page.expect_response(re.compile("/son/$")) as answer:
+            page.keyboard.press("Space")
+        assert answer.value.status == 404
+        page.get_by_role("button", name="Faire une pause").click()
+        page.wait_for_selector("h1:has-text('n’est plus à noter')")
+        assert text not in page.content()
+        assert violations(page) == []
+        page.reload()
+        page.get_by_role("link", name="Continuer à noter").click()
+        page.get_by_role("link", name="Continuer").or_(page.get_by_role("link", name="Commencer")).click()
+        assert page.locator("input:checked").count() == 0
+        assert page.evaluate(f"sessionStorage.getItem('parlure-marks-{rating.pk}')") is None

@@ -13,13 +13,13 @@ import pytest
 import soundfile
 from django.core.files.storage import default_storage
 from django.urls import reverse
-from moto.server import ThreadedMotoServer
 
 from collection.web.consents import answering, erasing
 from collection.web.consents.models import Withdrawal, WithdrawalState
 from collection.web.recordings import sounds, uploads
 from collection.web.recordings.models import Fate, Recording, State, Upload, UploadState
 from collection.web.settings import bucket_storage
+from tests import buckets
 from tests.collection.web.sounding import begin, patch, reading, send, wav, work
 from tests.factories import RATE
 
@@ -29,21 +29,15 @@ NAME = "voices"
 @pytest.fixture
 def bucket(monkeypatch, settings) -> Iterator[SimpleNamespace]:
     """The portal's storage in an empty bucket; ``names`` tells what lies in it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-    client.create_bucket(Bucket=NAME)
-    settings.STORAGES = {**settings.STORAGES, "default": bucket_storage(NAME, f"http://{host}:{port}")}
+    with buckets.s3(monkeypatch) as address:
+        client = boto3.client("s3", endpoint_url=address)
+        client.create_bucket(Bucket=NAME)
+        settings.STORAGES = {**settings.STORAGES, "default": bucket_storage(NAME, address)}
 
-    def names() -> set[str]:
-        return {one["Key"] for one in client.list_objects_v2(Bucket=NAME).get("Contents", [])}
+        def names() -> set[str]:
+            return {one["Key"] for one in client.list_objects_v2(Bucket=NAME).get("Contents", [])}
 
-    yield SimpleNamespace(names=names, client=client)
-    server.stop()
+        yield SimpleNamespace(names=names, client=client)
 
 
 @pytest.fixture

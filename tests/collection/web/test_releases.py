@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +15,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from collection import manifest
+from collection.documents import privacy_figures
 from collection.documents.policy import DELETION, PROHIBITIONS
 from collection.release import read_release
 from collection.releases import release_names
+from collection.voice import Transform, VoiceConfig
 from collection.web.accounts.models import Role
 from collection.web.audit.models import Entry
 from collection.web.consents import erasing
@@ -23,11 +27,13 @@ from collection.web.consents.models import Signature, Withdrawal
 from collection.web.recordings.models import Fate, Recording, Segment
 from collection.web.recordings.tasks import BUSY, SETTLED, lock_of
 from collection.web.recordings.vault import vault_lock
-from collection.web.releases import deciding, keeping, making, shelf
+from collection.web.releases import deciding, disguise, keeping, making, shelf
 from collection.web.releases.forms import DUTIES
 from collection.web.releases.making import BUILT, FAILED, WAITS, build_draft
 from collection.web.releases.models import Holder, Proposal, State
 from collection.withdrawal import withdrawn
+from eval.voices.attack import GROUPS
+from tests.collection.test_disguised_release import measured
 from tests.collection.web.releasing import (
     TRAINING,
     approved,
@@ -182,14 +188,56 @@ def test_a_disguise_is_said_with_what_it_is_worth_or_that_it_was_not_measured(cl
     proposal = built(steward, transform="mcadams")
     assert proposal.tier.value == "T2"
     shown = page(client, proposal)
-    assert "was not measured for this release" in shown
-    assert "Ce que vaut ce déguisement n’a pas été mesuré" in shown
+    own, card = shown.split("La fiche qui accompagne le jeu")
+    assert "Les voix sont déguisées par McAdams (T2). Un déguisement ne rend pas anonyme" in own
+    assert own.count("Ce que vaut ce déguisement n’a pas été mesuré.") == 2  # there, and among the warnings
+    # What leaves is English, what is decided upon is not.
+    assert "was not measured for this release" in card
+    assert "was not measured" not in own
     # Figures of other settings are not those of this disguise.
     settings.RELEASE_PRIVACY.mkdir(parents=True)
     (settings.RELEASE_PRIVACY / "mcadams.json").write_text('{"privacy_version": "1.0.0", "voice": {}}')
     failed = built(steward, "mesure", transform="mcadams")
     assert (failed.state, failed.reason) == (State.FAILED, "build_failed")
     assert "other voice settings" in page(client, failed)
+
+
+def test_what_a_disguise_is_worth_is_told_in_the_language_of_the_page(client, steward, learners, settings):
+    found = measured(VoiceConfig("mcadams"))
+    rows = {row["attacker"]: row for row in found["figures"] if row["group"] == "all"}
+    found["figures"] += [
+        {**rows["informed"], "attacker": "original", "eer": 0.027, "low": 0.013, "high": 0.049},
+        {**rows["informed"], "attacker": "retrained", "eer": 0.159, "low": None, "high": None},
+    ]
+    settings.RELEASE_PRIVACY.mkdir(parents=True)
+    (settings.RELEASE_PRIVACY / "mcadams.json").write_text(json.dumps(found))
+    proposal = built(steward, transform="mcadams")
+    assert proposal.state == State.READY
+    own, card = page(client, proposal).split("La fiche qui accompagne le jeu")
+    text = " ".join(re.sub(r"<[^>]+>", " ", own.replace("\xa0", " ")).split())
+    assert "Le plus fort se trompe 15,9 % du temps" in text
+    assert "Sans déguisement, il se tromperait 2,7 % du temps." in text
+    # By listener, everybody then children: of too few children nothing is told.
+    assert "Qui écoute tous enfants Sans déguisement 2,7 % (de 1,3 à 4,9) –" in text
+    assert "mais pas le secret du déguisement 25,0 % (de 20,0 à 31,0) – Il s’est entraîné" in text
+    assert "Au hasard, à pile ou face 50,0 % 50,0 %" in text
+    assert "26,1 % → 42,8 % –" in text
+    assert "0,627 → 0,399 –" in text
+    assert "n’a pas été mesuré" not in text
+    assert "| EER" not in text
+    assert "EER, knows the transform, not the key" in card
+    client.cookies["django_language"] = "en"
+    text = " ".join(re.sub(r"<[^>]+>", " ", page(client, proposal)).split())
+    assert "The strongest is wrong 15.9% of the time" in text
+    assert "26.1% → 42.8%" in text
+
+
+@pytest.mark.parametrize("transform", list(Transform))
+def test_every_voice_has_its_sentences_and_every_listener_a_name(transform):
+    assert all(disguise.sentences(transform))
+    assert set(disguise.LISTENERS) == set(privacy_figures.ATTACKERS)
+    assert set(disguise.PRICES) == set(privacy_figures.COSTS)
+    assert set(disguise.GROUPS) == set(GROUPS)
 
 
 def test_the_card_is_shown_without_the_lines_for_the_hub(client, steward, learners):

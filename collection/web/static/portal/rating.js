@@ -1,5 +1,7 @@
 // Scores by keyboard. Without this script the page is a plain form with radio buttons; with the shortcuts switched off too.
 
+import { forget, keep, recall, same, send as sent } from "./marks.js";
+
 const KEPT = "parlure-rating-";
 const TEN_AFTER_ONE_MS = 600;
 const form = document.getElementById("rate");
@@ -29,7 +31,12 @@ const remember = (name, value) => {
 const given = (cell) => cell.querySelector("input:checked");
 const choice = (cell, value) => cell.querySelector(`input[value="${value}"]`);
 
+const marks = () => Object.fromEntries(cells.filter(given).map((cell) => [given(cell).name, given(cell).value]));
+const began = marks();
+
 function told() {
+  if (same(marks(), began)) forget(form.dataset.rating);
+  else keep(form.dataset.rating, began, marks());
   const missing = cells.filter((cell) => !given(cell)).length;
   left.textContent = missing ? `${form.dataset.left} ${missing}` : form.dataset.complete;
 }
@@ -150,7 +157,16 @@ for (const details of document.querySelectorAll("details[data-remember]")) {
   if (remembered(details.dataset.remember) === "closed") details.open = false;
   details.addEventListener("toggle", () => remember(details.dataset.remember, details.open ? "open" : "closed"));
 }
+const unsaved = recall(form.dataset.rating, began);
+if (unsaved && !same(unsaved, began)) {
+  for (const cell of cells) {
+    const kept = choice(cell, unsaved[cell.querySelector("input").name]);
+    if (kept) kept.checked = true;
+  }
+  document.getElementById("again").hidden = false;
+}
 form.addEventListener("change", told);
+form.addEventListener("submit", () => sent(form.dataset.rating));
 form.addEventListener("focusin", (event) => {
   const cell = event.target.closest("[data-cell]");
   for (const each of cells) each.classList.toggle("rate-cell--here", each === cell);
