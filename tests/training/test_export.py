@@ -172,32 +172,6 @@ def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
         assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
 
 
-def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
-    source = checkpoint(tmp_path, "wavlm layer")
-    small = export(ExportConfig(str(source), str(tmp_path / "int8"), int8=True))
-    nodes = [node for node in onnx.load(small / "recogniser.onnx").graph.node if node.name.startswith("/head/context")]
-    assert [node.op_type for node in nodes if "Conv" in node.op_type] == []
-    layers = len(PhoneModel.from_pretrained(source).head.context.convolutions)
-    assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
-    for found, exact in zip(
-        tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
-    ):
-        assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
-
-
-def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
-    source = checkpoint(tmp_path, "wavlm layer")
-    small = export(ExportConfig(str(source), str(tmp_path / "int8"), int8=True))
-    nodes = [node for node in onnx.load(small / "recogniser.onnx").graph.node if node.name.startswith("/head/context")]
-    assert [node.op_type for node in nodes if "Conv" in node.op_type] == []
-    layers = len(PhoneModel.from_pretrained(source).head.context.convolutions)
-    assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
-    for found, exact in zip(
-        tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
-    ):
-        assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
-
-
 def test_an_exported_model_needs_no_library_of_encoders(whisper: Pair, tmp_path: Path) -> None:
     np.save(tmp_path / "sound.npy", SOUNDS[2])
     code = (

@@ -83,7 +83,9 @@ class Convolutions(nn.Module):
             seen = nn.functional.pad(self.dropout(norm(states)) * real, (0, 0, KERNEL // 2, KERNEL // 2))
             # As one matrix product, which is quicker than torch's convolution, and which int8 knows how to round.
             heard = torch.stack([seen[:, first : first + states.shape[1]] for first in range(KERNEL)], -1).flatten(2)
-            weighed = nn.functional.linear(heard, convolution.weight.flatten(1), convolution.bias)
+            weighed = nn.functional.linear(
+                heard, convolution.get_parameter("weight").flatten(1), convolution.get_parameter("bias")
+            )
             states = states + nn.functional.glu(weighed, -1)
         return states
 

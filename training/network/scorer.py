@@ -220,24 +220,6 @@ def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
     return _norm(x, attention.norm)
 
 
-def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
-    """Return (…, B S, size): ``x`` behind the layers of a transformer, among the ``real`` (B, S) phones of each row."""
-    for layer in cast(Any, attention.layers):
-        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
-        wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
-        x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
-    return _norm(x, attention.norm)
-
-
-def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
-    """Return (…, B S, size): ``x`` behind the layers of a transformer, among the ``real`` (B, S) phones of each row."""
-    for layer in cast(Any, attention.layers):
-        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
-        wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
-        x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
-    return _norm(x, attention.norm)
-
-
 def _attention(x: Tensor, layer: Any, real: Tensor) -> Tensor:
     """Return (…, B S, size): what each row of ``x`` takes from the ``real`` (B, S) phones of its utterance."""
     joint = x @ layer.in_proj_weight.mT + layer.in_proj_bias.unsqueeze(-2)

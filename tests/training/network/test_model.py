@@ -60,30 +60,6 @@ def test_convolutions_are_those_of_torch() -> None:
         torch.testing.assert_close(found[row, :count], expected)
 
 
-def test_convolutions_are_those_of_torch() -> None:
-    torch.manual_seed(0)
-    head, states = Convolutions(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
-    found = head(states, torch.tensor([9, 7]))
-    for row, count in enumerate((9, 7)):
-        expected = torch.nn.functional.gelu(head.project(states[row, :count]))
-        for norm, layer in zip(head.norms, head.convolutions, strict=True):
-            heard = torch.nn.functional.conv1d(norm(expected).T, layer.weight, layer.bias, padding=2)
-            expected = expected + torch.nn.functional.glu(heard, 0).T
-        torch.testing.assert_close(found[row, :count], expected)
-
-
-def test_convolutions_are_those_of_torch() -> None:
-    torch.manual_seed(0)
-    head, states = Convolutions(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
-    found = head(states, torch.tensor([9, 7]))
-    for row, count in enumerate((9, 7)):
-        expected = torch.nn.functional.gelu(head.project(states[row, :count]))
-        for norm, layer in zip(head.norms, head.convolutions, strict=True):
-            heard = torch.nn.functional.conv1d(norm(expected).T, layer.weight, layer.bias, padding=2)
-            expected = expected + torch.nn.functional.glu(heard, 0).T
-        torch.testing.assert_close(found[row, :count], expected)
-
-
 @pytest.mark.parametrize("head", list(Head))
 def test_posteriors_are_the_same_alone_and_in_a_batch(head: Head) -> None:
     model = phone_model(SYMBOLS, head)
