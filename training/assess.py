@@ -67,6 +67,7 @@ class Assessor:
         """Assess one reading of ``text``: float32 mono samples (N,) at 16 kHz."""
         return self.assess_batch([waveform], [text])[0]
 
+    @torch.inference_mode()
     def assess_batch(
         self,
         waveforms: Sequence[np.ndarray],

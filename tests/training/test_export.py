@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -71,7 +72,8 @@ def checkpoint(folder: Path, kind: str, release: str = "0" * 64) -> Path:
         family, _, norm = kind.partition(" ")
         encoder = tiny_wave(family, **{"": {}, "layer": LAYER, "group": GROUP}[norm])
         named = {"name": "tiny", "encoder": encoder, "extractor": extractor(encoder)}
-    head = Head.linear if kind.endswith("group") else Head.lstm
+    heads = {"wav2vec2 group": Head.linear, "hubert group": Head.linear, "wavlm layer": Head.conv}
+    head = heads.get(kind, Head.lstm)
     model = build_model(ModelConfig(**named, head=head, head_size=16), ARPABET.symbols, "en-US").eval()
     model.head.mean.normal_()
     model.head.deviation.uniform_(0.5, 2)
@@ -155,6 +157,19 @@ def test_int8_is_smaller_close_and_the_same_alone_as_in_a_batch(whisper: Pair, t
         assert torch.equal(found, tables(small, [sound])[0])
         divergence = (exact.exp() * (exact - found)).sum(-1)
         assert 0 < divergence.mean() < 0.05
+
+
+def test_int8_rounds_the_convolutions_of_a_head(tmp_path: Path) -> None:
+    source = checkpoint(tmp_path, "wavlm layer")
+    small = export(ExportConfig(str(source), str(tmp_path / "int8"), int8=True))
+    nodes = [node for node in onnx.load(small / "recogniser.onnx").graph.node if node.name.startswith("/head/context")]
+    assert [node.op_type for node in nodes if "Conv" in node.op_type] == []
+    layers = len(PhoneModel.from_pretrained(source).head.context.convolutions)
+    assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
+    for found, exact in zip(
+        tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
+    ):
+        assert 0 < (exact.exp() * (exact - found)).sum(-1).mean() < 0.05
 
 
 def test_an_exported_model_needs_no_library_of_encoders(whisper: Pair, tmp_path: Path) -> None:

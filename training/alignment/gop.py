@@ -103,7 +103,8 @@ def exact_batch(log_probs: Sequence[torch.Tensor], targets: Sequence[Sequence[in
     """Return segmentation-free GOP of each utterance: (T_b, V) posteriors and S_b targets each.
 
     Equal to one CTC likelihood per phone and alternative, at the cost of one forward-backward pass and one bridge: time
-    O(T S V), memory O(T S + S V + T V) an utterance and O(S V) for every frame of a chunk (``lattice.CHUNK``). Raises
+    O(T S + W S V), where W is the longest stretch of frames in which a reading may be off the text at one place; memory
+    O(T S + T V + S V) an utterance and O(W V) for each place bridged at once (``lattice.PLACES``). Raises
     ``AlignmentError`` where the canonical phones do not fit.
     """
     for table, phones in zip(log_probs, targets, strict=True):

@@ -19,8 +19,10 @@ from training.alignment.align import BLANK
 NEVER = float("-inf")
 FLOOR = -1e4
 """Log posteriors are raised to this: sums over frames stay finite."""
-CHUNK = 32
-"""Frames bridged at once: more take more memory, fewer more calls."""
+PLACES = 32
+"""Places bridged at once: more take more memory, fewer more calls."""
+NEGLIGIBLE = 40.0
+"""Nats: what is so much less likely than all that it could be added to leaves no trace in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +76,48 @@ class Lattice:
         """Return (B, S, V) log likelihood with phone i replaced by q, and (B, S+1, V) with q inserted at place i.
 
         Column 0 (blank) means nothing in both. Both ways leave the text at the same place and join it again at another,
-        so one recurrence over the frames spent in q serves both.
+        so one sum over the frames spent in q serves both.
         """
-        symbol = torch.arange(self.table.shape[2], device=self.table.device)
-        before = pad(self.phones, (1, 0), value=-1)[..., None] == symbol  # (B, S+1, V)
-        after = pad(self.phones, (0, 2), value=-1)[..., None] == symbol  # (B, S+2, V), of place i: phone i
-        entries, exits = self._entries(), self._exits()
+        # Where there is no phone, blank stands for one.
+        before = pad(self.phones.clamp(min=BLANK), (1, 0), value=BLANK)  # (B, S+1)
+        after = pad(self.phones.clamp(min=BLANK), (0, 2), value=BLANK)  # (B, S+2), of place i: phone i
         # Equal neighbours must pass through the blank; others may also follow one another directly.
-        entry_any, exit_any = torch.logaddexp(*entries), torch.logaddexp(*exits)
-        shape = (len(self.table), before.shape[1], len(symbol))
-        inside = torch.full(shape, NEVER, dtype=self.table.dtype, device=self.table.device)
-        replaced, inserted = inside[:, 1:].clone(), inside.clone()
-        for first in range(0, self.table.shape[1], CHUNK):
-            frames = slice(first, first + CHUNK)
-            entry = torch.where(before[:, None], entries[0][:, frames, :, None], entry_any[:, frames, :, None])
-            entry[:, 0] = torch.logaddexp(entry[:, 0], inside)
-            spent = self.table[:, frames].cumsum(1)[:, :, None]
-            entry[:, 1:] -= spent[:, :-1]
-            within = entry.logcumsumexp(1) + spent  # (B, frames, S+1, V): in q at t, having left at the place
-            inside = within[:, -1]
-            leave = torch.where(after[:, None], exits[0][:, frames, :, None], exit_any[:, frames, :, None])
-            inserted = torch.logaddexp(inserted, (within + leave[:, :, :-1]).logsumexp(1))
-            replaced = torch.logaddexp(replaced, (within[:, :, :-1] + leave[:, :, 1:-1]).logsumexp(1))
-        return replaced, inserted
+        entries, exits = ((blank, torch.logaddexp(blank, phone)) for blank, phone in (self._entries(), self._exits()))
+        first, last = self._near(*entries, *exits)
+        batch = torch.arange(len(first), device=first.device)[:, None, None]
+        spent = pad(self.table.cumsum(1), (0, 0, 1, 0))  # (B, T+1, V): in q in all frames before t
+        inserted, replaced = list[torch.Tensor](), list[torch.Tensor]()
+        for start in range(0, first.shape[1], PLACES):
+            stop = min(start + PLACES, first.shape[1])
+            here, beyond = slice(start, stop), slice(start + 1, stop + 1)
+            width = int((last - first)[:, here].max().clamp(min=0)) + 1
+            position = torch.arange(width, device=first.device)[:, None]
+            frames = first[:, None, here].clamp(max=self.table.shape[1] - width) + position  # (B, width, places)
+            begin = _plus(
+                -spent[batch, frames], before[:, here], *(each[..., here].gather(1, frames) for each in entries)
+            )
+            # (B, width, places, V): in q at the frame, having left the text at the place in this frame or before
+            within = begin.logcumsumexp(1) + spent[batch, frames + 1]
+            for found, place in ((inserted, here), (replaced, beyond)):
+                whole = _plus(within, after[:, place], *(each[..., place].gather(1, frames) for each in exits))
+                found.append(whole.logsumexp(1))
+        return torch.cat(replaced, 1)[:, :-1], torch.cat(inserted, 1)
+
+    def _near(
+        self, from_blank: torch.Tensor, entry: torch.Tensor, to_blank: torch.Tensor, leave: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (B, S+1) each: first and last frame in which an altered reading may be off the text at each place.
+
+        Every symbol can be said for one frame between two blanks, so no altered reading is less likely than ``least``.
+        Ways off the text that are ``NEGLIGIBLE`` beside that, even if their symbol cost nothing, are left out.
+        """
+        position = torch.arange(entry.shape[1], device=entry.device)[:, None]
+        useful = torch.zeros_like(entry, dtype=torch.bool)
+        for joins in (slice(0, -1), slice(1, None)):  # inserted: at the place it left; replaced: at the next
+            least = (from_blank + to_blank[..., joins] + self.table.amin(-1, keepdim=True)).amax(1, keepdim=True)
+            most = entry.cummax(1).values + leave[..., joins].flip(1).cummax(1).values.flip(1)
+            useful |= (most >= least - NEGLIGIBLE) & (most > NEVER)
+        return torch.where(useful, position, len(position)).amin(1), torch.where(useful, position, -1).amax(1)
 
     def left_out(self) -> torch.Tensor:
         """Return (B, S): log likelihood with phone i left out."""
@@ -143,3 +164,10 @@ def _turned(lengths: torch.Tensor, size: int) -> torch.Tensor:
     """Return (B, size): positions that turn each row around within its length; what is behind stays."""
     position = torch.arange(size, device=lengths.device)
     return torch.where(position < lengths[:, None], lengths[:, None] - 1 - position, position)
+
+
+def _plus(table: torch.Tensor, phones: torch.Tensor, if_equal: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """Return ``table`` (B, frames, places, V) plus ``otherwise`` (B, frames, places); ``if_equal`` at the own phone."""
+    column = phones[:, None, :, None].expand(*if_equal.shape, 1)
+    own = table.gather(-1, column) + if_equal[..., None]
+    return (table + otherwise[..., None]).scatter_(-1, column, own)

@@ -15,7 +15,7 @@ import torch
 from training.alignment.align import BLANK
 
 PREFERENCE = 1e-9
-"""Nats by which the canonical variant of a word is liked better, so that nothing is decided by rounding."""
+"""Nats a frame by which the canonical variant of a word is liked better, so that nothing is decided by rounding."""
 
 Words = Sequence[Sequence[tuple[int, ...]]]
 
@@ -30,8 +30,6 @@ class _Lattice:
     symbols: list[int] = field(default_factory=list)
     before: list[list[int]] = field(default_factory=list)
     variant: list[tuple[int, int] | None] = field(default_factory=list)
-    entries: dict[int, float] = field(default_factory=dict)
-    """What it costs to come into the first phone of each variant."""
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
@@ -46,7 +44,6 @@ class _Lattice:
             for number, (first, *more) in enumerate(variants):
                 own = (word, number)
                 phone = found._add(first, own, gap, *(end for end in last if found.symbols[end] != first))
-                found.entries[phone] = PREFERENCE * min(number, 1)
                 found.starts += [phone] if word == 0 else []
                 for symbol in more:
                     direct = [] if found.symbols[phone] == symbol else [phone]
@@ -75,27 +72,23 @@ def choose_reading(log_probs: torch.Tensor, words: Words) -> list[tuple[int, ...
         return chosen
     lattice = _Lattice.of(words)
     size = len(lattice.symbols)
-    before = np.full((size, max(map(len, lattice.before))), size)  # beyond the last state: never reached
-    for row, each in zip(before, lattice.before, strict=True):
-        row[: len(each)] = each
-    cost = np.zeros_like(before, dtype=np.float64)
-    for entry, price in lattice.entries.items():
-        cost[entry, 1:] = price
-    emit = log_probs.detach().cpu().double().numpy()[:, lattice.symbols]
-    best = np.full(size + 1, -np.inf)
-    best[lattice.starts] = emit[0, lattice.starts] - [lattice.entries.get(state, 0.0) for state in lattice.starts]
-    came = np.zeros((len(emit), size), dtype=np.intp)
-    rows = np.arange(size)
+    before = np.full((max(map(len, lattice.before)), size), size)  # beyond the last state: never reached
+    for state, each in enumerate(lattice.before):
+        before[: len(each), state] = each
+    disliked = [0.0 if variant is None or variant[1] == 0 else PREFERENCE for variant in lattice.variant]
+    emit = log_probs.detach().cpu().double().numpy()[:, lattice.symbols] - disliked
+    best = np.full((len(emit), size + 1), -np.inf)
+    reached = best[:, :-1]
+    reached[0, lattice.starts] = emit[0, lattice.starts]
     for t in range(1, len(emit)):
-        given = best[before] - cost
-        choice = given.argmax(1)
-        came[t] = before[rows, choice]
-        best[:-1] = given[rows, choice] + emit[t]
-    state = max(lattice.ends, key=best.__getitem__)
-    if best[state] == -np.inf:
+        np.maximum.reduce(best[t - 1][before], out=reached[t])
+        reached[t] += emit[t]
+    if reached[-1, lattice.ends].max() == -np.inf:
         return chosen
-    for t in range(len(emit) - 1, -1, -1):
+    after = lattice.ends
+    for scores in reached[::-1]:
+        state = max(after, key=scores.__getitem__)
         if (on := lattice.variant[state]) is not None:
             chosen[on[0]] = words[on[0]][on[1]]
-        state = int(came[t, state])
+        after = lattice.before[state]
     return chosen

@@ -176,7 +176,12 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
     def score(self, batch: ScorerBatch) -> ScorerOutput:
         """Return the scores of phones, words and utterances; only a model with a scorer can."""
         assert self.scorer is not None  # noqa: S101
-        return cast(ScorerOutput, self.scorer(batch.to(self.device)))
+        return cast(ScorerOutput, self.scorer(batch.to(self.device), self._scorers))
+
+    @cached_property
+    def _scorers(self) -> dict[str, Tensor]:
+        """The scorer's weights, put together once: a model that scores has learned."""
+        return cast(Scorer, self.scorer).stacked()
 
     @property
     def threshold(self) -> float | None:

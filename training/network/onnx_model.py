@@ -66,6 +66,7 @@ class OnnxPhoneModel:
             self.features = Features.load(folder, facts["features"])
             self._layers = [int(layer) for layer in facts["states"]]
             self._scorer = _scorer(folder, self.config.scorer)
+            self._scorers = None if self._scorer is None else self._scorer.stacked()
             self._providers = _providers(device)
             self._outputs = [one.name for one in self._session(RECOGNISER).get_outputs()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
@@ -106,7 +107,7 @@ class OnnxPhoneModel:
     def score(self, batch: ScorerBatch) -> ScorerOutput:
         """Return the scores of phones, words and utterances; the scorer is small enough for torch to run it."""
         assert self._scorer is not None  # noqa: S101
-        return cast(ScorerOutput, self._scorer(batch))
+        return cast(ScorerOutput, self._scorer(batch, self._scorers))
 
     def run(self, graph: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return all outputs of one graph by name."""

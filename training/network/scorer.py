@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.utils.rnn import pad_sequence
 
 from training.network.phone_features import PhoneFeatures
@@ -117,16 +119,23 @@ class Scorer(nn.Module):
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("threshold", torch.tensor(0.5))
 
-    def forward(self, batch: ScorerBatch) -> ScorerOutput:
-        """Return the scores of a batch."""
-        found = [member(batch) for member in self.members]
-        names = ("accuracy", "bad", "words", "utterance")
-        mean = {name: torch.stack([getattr(each, name) for each in found]).mean(0) for name in names}
+    def forward(self, batch: ScorerBatch, weights: dict[str, Tensor] | None = None) -> ScorerOutput:
+        """Return the scores of a batch; ``weights`` are what ``stacked`` gave, by whoever asks often."""
+        each = functional_call(self.members[0], weights or self.stacked(), (batch,))
+        mean = {part.name: getattr(each, part.name).mean(0) for part in fields(ScorerOutput)}
         return ScorerOutput(**{**mean, "bad": self.scale * mean["bad"] + self.shift})
+
+    def stacked(self) -> dict[str, Tensor]:
+        """Return the weights of all members by name, one axis more at the front: one pass then asks them all."""
+        each = [dict(chain(member.named_parameters(), member.named_buffers())) for member in self.members]
+        return {name: torch.stack([weights[name] for weights in each]) for name in each[0]}
 
 
 class Member(nn.Module):
-    """One network: symbol, measures and states of each phone, three layers of attention, a head for each level."""
+    """One network: symbol, measures and states of each phone, three layers of attention, a head for each level.
+
+    Its weights may have one more axis at the front, for several networks at once; what it returns has it then too.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -160,27 +169,70 @@ class Member(nn.Module):
     def forward(self, batch: ScorerBatch) -> ScorerOutput:
         """See ``Scorer.forward``."""
         real = batch.phones > 0
-        order = torch.arange(batch.phones.shape[1], device=real.device).clamp(max=self.position.num_embeddings - 1)
-        x = self.symbol(batch.phones) + self.place(batch.places) + self.position(order)
-        x = x + self.measure((batch.measures - self.mean) / self.deviation)
-        if len(self.layer_weights):
-            states = nn.functional.layer_norm(batch.states, batch.states.shape[-1:])
-            x = x + self.project(torch.einsum("bsld,l->bsd", states, self.layer_weights.softmax(0)))
-        x = self.attention(x, src_key_padding_mask=~real)
-        accuracy, bad = self.phone(x).unbind(-1)
+        order = torch.arange(real.shape[1], device=real.device).clamp(max=self.position.num_embeddings - 1)
+        x = _looked_up(batch.phones, self.symbol) + _looked_up(batch.places, self.place)
+        x = x + _looked_up(order.expand_as(real), self.position)
+        measures = (batch.measures.flatten(0, 1) - self.mean.unsqueeze(-2)) / self.deviation.unsqueeze(-2)
+        x = x + _linear(measures, self.measure)
+        if self.layer_weights.shape[-1]:
+            states = nn.functional.layer_norm(batch.states, batch.states.shape[-1:]).flatten(0, 1)
+            mixed = torch.einsum("nld,...l->...nd", states, self.layer_weights.softmax(-1))
+            dropout, narrow, gelu, widen = self.project
+            x = x + _linear(gelu(_linear(dropout(mixed), narrow)), widen)
+        x = among(x, self.attention, real)
+        accuracy, bad = _linear(x, self.phone).unflatten(-2, real.shape).unbind(-1)
+        x = x.unflatten(-2, real.shape)
         share = real[..., None].to(x)
-        whole = (x * share).sum(1) / share.sum(1).clamp(min=1)
+        whole = (x * share).sum(-2) / share.sum(1).clamp(min=1)
+        words = by_word(x, batch.words, real)
+        told = _linear(words.flatten(-3, -2), self.word).unflatten(-2, words.shape[-3:-1])
         # Most phones are right: two above 0 is where learning begins.
         return ScorerOutput(
             PHONE_SCALE * torch.sigmoid(accuracy + 2.0),
             bad - 2.0,
-            SCALE * torch.sigmoid(self.word(by_word(x, batch.words, real)) + 1.0),
-            SCALE * torch.sigmoid(self.utterance(whole) + 1.0),
+            SCALE * torch.sigmoid(told + 1.0),
+            SCALE * torch.sigmoid(_linear(whole, self.utterance) + 1.0),
         )
 
 
+def _looked_up(indices: Tensor, table: Any) -> Tensor:
+    """Return (…, B S, size): the rows of an embedding at ``indices`` (B, S)."""
+    return cast(Tensor, table.weight.index_select(-2, indices.flatten()))
+
+
+def _linear(x: Tensor, layer: Any) -> Tensor:
+    """Return (…, N, out) of ``x`` (…, N, in) by a linear layer."""
+    return cast(Tensor, x @ layer.weight.mT + layer.bias.unsqueeze(-2))
+
+
+def _norm(x: Tensor, layer: Any) -> Tensor:
+    """Return (…, N, size): each row of ``x`` normalised by a layer norm."""
+    normal = nn.functional.layer_norm(x, x.shape[-1:], eps=layer.eps)
+    return torch.addcmul(layer.bias.unsqueeze(-2), normal, layer.weight.unsqueeze(-2))
+
+
+def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
+    """Return (…, B S, size): ``x`` behind the layers of a transformer, among the ``real`` (B, S) phones of each row."""
+    for layer in cast(Any, attention.layers):
+        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
+        wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
+        x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
+    return _norm(x, attention.norm)
+
+
+def _attention(x: Tensor, layer: Any, real: Tensor) -> Tensor:
+    """Return (…, B S, size): what each row of ``x`` takes from the ``real`` (B, S) phones of its utterance."""
+    joint = x @ layer.in_proj_weight.mT + layer.in_proj_bias.unsqueeze(-2)
+    parts = joint.view(-1, real.shape[1], 3, layer.num_heads, layer.head_dim)  # several networks: a longer batch
+    query, key, value = parts.permute(2, 0, 3, 1, 4)
+    heard = real.repeat(len(query) // len(real), 1)[:, None, None]
+    dropout = layer.dropout if layer.training else 0.0
+    seen = nn.functional.scaled_dot_product_attention(query, key, value, heard, dropout)
+    return _linear(seen.transpose(1, 2).reshape(x.shape), layer.out_proj)
+
+
 def by_word(x: Tensor, words: Tensor, real: Tensor) -> Tensor:
-    """Return (B, W, size): the mean over each word's phones of ``x`` (B, S, size); W is the highest word + 1."""
+    """Return (…, B, W, size): the mean over each word's phones of ``x`` (…, B, S, size); W is the highest word + 1."""
     count = int(words.max()) + 1
     member = (words[:, None] == torch.arange(count, device=words.device)[None, :, None]) & real[:, None]
     share = member.to(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -113,6 +114,33 @@ def test_long_utterances_neither_underflow_nor_lose_digits() -> None:
         altered = targets[:i] + ([q] if q else []) + targets[i + 1 :]
         assert float(found.alternatives[i, q]) == pytest.approx(likelihood(log_probs, altered), abs=1e-4)
     assert bool(torch.isfinite(found.gop).all())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_far_from_a_place_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(seed)
+    targets = torch.randint(1, 9, (40,), generator=random).tolist()  # more than are bridged at once
+    said = torch.tensor([symbol for phone in targets for symbol in (0, phone, 0, 0)])
+    log_probs = (9 * torch.nn.functional.one_hot(said, 9) + torch.randn(len(said), 9, generator=random)).log_softmax(-1)
+    tables = [log_probs, log_probs[:80]]
+    read = [targets, targets[:20]]
+    found = gop.exact_batch(tables, read)
+    widths = list[int]()
+    near = lattice.Lattice._near
+
+    def spied(*given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        first, last = near(*given)
+        widths.append(int((last - first).max()) + 1)
+        return first, last
+
+    monkeypatch.setattr(lattice.Lattice, "_near", spied)
+    gop.exact_batch(tables, read)
+    monkeypatch.setattr(lattice, "NEGLIGIBLE", math.inf)
+    everywhere = gop.exact_batch(tables, read)
+    assert widths[0] < 80 < widths[1]
+    for one, other in zip(found, everywhere, strict=True):
+        torch.testing.assert_close(one.alternatives, other.alternatives, atol=1e-9, rtol=0)
+        torch.testing.assert_close(one.inserted, other.inserted, atol=1e-9, rtol=0)
 
 
 @settings(max_examples=60)

@@ -17,7 +17,7 @@ from training.config import ScoreConfig
 from training.learning.score_fit import NAN, Labels, calibrate, fit, loss, predict, squared_error, untold
 from training.network import phone_features
 from training.network.phone_features import MEASURES, PhoneFeatures, describe, inside, levels
-from training.network.scorer import Scorer, ScorerOutput, ScorerShape, by_word, collate
+from training.network.scorer import Member, Scorer, ScorerOutput, ScorerShape, among, by_word, collate
 
 SYMBOLS, LAYERS, WIDTH = 5, 2, 6
 SHAPE = ScorerShape(SYMBOLS, phone_features.width(SYMBOLS), tuple(range(LAYERS)), WIDTH, size=16, layers=1, heads=2)
@@ -90,6 +90,45 @@ def test_padding_leaves_no_trace(lengths: list[int], seed: int) -> None:
     for together, alone in zip(predict(scorer, each), (predict(scorer, [one])[0] for one in each), strict=True):
         for part in fields(ScorerOutput):
             torch.testing.assert_close(getattr(together, part.name), getattr(alone, part.name), atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=4), st.integers(1, 4), st.integers(0, 999), st.booleans())
+def test_members_together_say_what_each_says_alone(lengths: list[int], members: int, seed: int, deaf: bool) -> None:
+    torch.manual_seed(seed)
+    shape = replace(SHAPE, members=members, layers=2, state_layers=() if deaf else SHAPE.state_layers)
+    scorer = Scorer(shape).eval()
+    for weight in scorer.members.parameters():  # those of a new network are 0 or 1 in places
+        weight.data.normal_(std=0.3)
+    for member in scorer.members:
+        member.mean.normal_()
+        member.deviation.uniform_(0.5, 2)
+    each = [features(length, seed, [index // 2 for index in range(length)]) for length in lengths]
+    batch = collate([replace(one, states=one.states[:, :0]) for one in each] if deaf else each)
+    alone, found = [member(batch) for member in scorer.members], scorer(batch)
+    assert [len(weight) for weight in scorer.stacked().values()] == [members] * len(scorer.stacked())
+    for part in fields(ScorerOutput):
+        expected = torch.stack([getattr(one, part.name) for one in alone]).mean(0)
+        torch.testing.assert_close(getattr(found, part.name), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_member_hears_as_torchs_own_layers_do() -> None:
+    torch.manual_seed(0)
+    member = Member(replace(SHAPE, layers=2)).eval()
+    for weight in member.attention.parameters():
+        weight.data.normal_(std=0.3)
+    x, real = torch.randn(3, 5, SHAPE.size), torch.arange(5) < torch.tensor([[5], [3], [1]])
+    expected = member.attention(x, src_key_padding_mask=~real)
+    torch.testing.assert_close(
+        among(x.flatten(0, 1), member.attention, real).unflatten(0, real.shape)[real], expected[real]
+    )
+
+
+def test_members_learn_through_what_they_say_together() -> None:
+    scorer = Scorer(replace(SHAPE, members=2)).train()
+    scorer(collate([features(4)])).utterance.sum().backward()
+    learned = {name for name, weight in scorer.named_parameters() if weight.grad is not None and weight.grad.any()}
+    assert {f"members.{number}.{name}" for number in (0, 1) for name in ("measure.weight", "utterance.bias")} <= learned
 
 
 def test_scores_stay_on_the_human_scales() -> None:
