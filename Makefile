@@ -67,7 +67,7 @@ demo: setup ## A synthetic class: recordings -> release -> model -> report, in d
 	@echo "Done. Open demo/report.html; the dataset is demo/release, the model demo/run/model."
 
 test: setup $(PACKAGES) system ## The whole test suite
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-postgres: setup $(PACKAGES) system ## The portal's tests once more, on a PostgreSQL started for them
 	@$(PYTHON) -m tests.collection.web.postgres -n 2 --dist loadfile

@@ -177,7 +177,7 @@ def _costs(pairs: Sequence[tuple[str | None, Pair]], config: BootstrapConfig) ->
 def _measured_on(config: PrivacyConfig, release: Release, attacked: Chosen, learned_from: Chosen) -> dict[str, Any]:
     return {
         "name": release.name,
-        "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
+        "manifest_sha256": lineage.checksum(release),
         "splits": list(config.splits),
         "speakers": len(attacked.speakers),
         "utterances": len(attacked.utterances),
@@ -190,12 +190,12 @@ def _measured_on(config: PrivacyConfig, release: Release, attacked: Chosen, lear
 
 def _model(config: PrivacyConfig, release: Release, model: Path, left_out: frozenset[str]) -> dict[str, Any]:
     origin = lineage.read(model)
-    here = manifest.file_sha256(release.path / manifest.NAME)
+    known = origin.within(release)
     return {
         "gop": config.gop,
         "code_version": origin.code_version,
         "attacked_speakers_it_learned_from": len(left_out),
-        "other_releases_learned_from": sorted({one.name for one in origin.releases if one.manifest_sha256 != here}),
+        "other_releases_learned_from": sorted({one.name for one in origin.releases if one not in known}),
     }
 
 

@@ -20,6 +20,7 @@ from eval import predictions, readings
 from eval.bootstrap import BootstrapConfig
 from eval.predict import Selection
 from eval.predictions import Predictions
+from training import lineage
 
 METRICS_FILE = "metrics.json"
 METRICS_VERSION = "1.4.0"
@@ -59,7 +60,7 @@ def metrics(
             "source": release.manifest.get("source"),
             "tier": release.manifest.get("tier"),
             "schema_version": str(release.manifest["schema_version"]),
-            "manifest_sha256": manifest.file_sha256(release.path / manifest.NAME),
+            "manifest_sha256": lineage.checksum(release),
         },
         "protocol": {
             "split": asked.split,

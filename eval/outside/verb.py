@@ -38,6 +38,7 @@ from eval.predict import Selection, select
 from eval.predictions import SLICES
 from eval.score import ScoreConfig, summary_options
 from eval.summarise import summarise
+from training import lineage
 
 FORMATS: Mapping[str, Callable[[Path], dict[str, Answer]]] = {
     "csv": read_csv,
@@ -107,7 +108,7 @@ def outside(config: OutsideConfig) -> dict[str, Any]:
             f"{evaluated.left_out if evaluated else 'there is no such split'}. Splits: {', '.join(release.files)}."
         )
     content = _content(path)
-    inputs = manifest.fingerprint([_settings(config), content, manifest.file_sha256(release.path / manifest.NAME)])
+    inputs = manifest.fingerprint([_settings(config), content, lineage.checksum(release)])
     used = run_folder.used(selections)
     finished = manifest.read(out)
     if finished is not None and finished.get("inputs") != inputs:

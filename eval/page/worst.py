@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from collection import manifest
 from collection.audio import decode_flac, encode_mp3
 from collection.consent import may_use
 from collection.release import Release
@@ -23,6 +22,7 @@ from collection.voice import Tier
 from eval.errors import ReportError
 from eval.figures import used_mask
 from eval.paired import Scored
+from training import lineage
 
 Run = dict[str, Any]
 PHONES_SHOWN = 4
@@ -79,7 +79,7 @@ def with_release(found: Sequence[Worst], release: Release, run: Run, on: date, m
     Sound is added until the page would hold more than ``most_mb`` megabytes of it; 0 for texts only. Raises
     ``ReportError`` for a release the run was not scored on.
     """
-    if manifest.file_sha256(release.path / manifest.NAME) != run["data"]["manifest_sha256"]:
+    if lineage.checksum(release) != run["data"]["manifest_sha256"]:
         raise ReportError(f"Release {release.name} is not the one {run['model']['name']} was scored on. Give that one.")
     rows = _rows(release, run["protocol"]["split"], {one.utterance for one in found}, sound=most_mb > 0)
     refused = why_no_sound(release) if most_mb > 0 else "no sound was asked for"

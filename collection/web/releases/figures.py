@@ -109,7 +109,6 @@ def figures_of(release: Release, report: Report, left: Mapping[str, int], missin
         "consents": len(record.consents),
         "ends": [record.ends[0], record.ends[-1]] if record.ends else [],
         "bytes": sum(entry["bytes"] for entry in facts["files"].values()),
-        "measured": facts.get("privacy") is not None,
         "privacy": facts.get("privacy"),
     }
 
@@ -148,7 +147,7 @@ def warnings(proposal: Proposal) -> list[str]:
         )
     if found["missing"]:
         said.append(_("Le son de %(n)s extrait(s) gardé(s) a disparu du serveur.") % {"n": found["missing"]})
-    if proposal.transform != Transform.NONE and not found["measured"]:
+    if proposal.transform != Transform.NONE and found["privacy"] is None:
         said.append(_("Ce que vaut ce déguisement n’a pas été mesuré."))
     if found["ends"] and date.fromisoformat(found["ends"][0]) - today() < SOON:
         said.append(_("Le premier accord se termine le %(day)s.") % {"day": ends(found)[0]})
@@ -171,10 +170,10 @@ def warnings(proposal: Proposal) -> list[str]:
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image"])
 
 
-def as_html(text: str, below: int = 3) -> str:
-    """Return Markdown as HTML for a page: headings from level ``below`` on, tables and code that scroll by keyboard."""
+def _as_html(text: str) -> str:
+    """Return Markdown as HTML for a page: headings from level 3 on, tables and code that scroll by keyboard."""
     html = str(_markdown.render(text))
-    html = re.sub(r"<(/?)h([1-6])>", lambda found: f"<{found[1]}h{min(6, int(found[2]) + below - 1)}>", html)
+    html = re.sub(r"<(/?)h([1-6])>", lambda found: f"<{found[1]}h{min(6, int(found[2]) + 2)}>", html)
     html = html.replace("<th></th>", "<td></td>").replace("<pre>", '<pre class="portal-code" tabindex="0">')
     html = html.replace("<table>", '<div class="portal-scroll" tabindex="0"><table>')
     return html.replace("</table>", "</table></div>")
@@ -186,4 +185,4 @@ def card(release: Release) -> str:
         text = (release.path / "README.md").read_text("utf-8")
     except OSError:
         return ""
-    return as_html(text.split("\n---\n", 1)[-1])
+    return _as_html(text.split("\n---\n", 1)[-1])
