@@ -14,7 +14,7 @@ class Head(StrEnum):
 
     linear = "linear"
     lstm = "lstm"
-    conv = "conv"
+    separable = "separable"
 
 
 class Stage(StrEnum):
@@ -85,7 +85,7 @@ class ModelConfig:
     layers: list[int] = field(default_factory=lambda: [-1])
     """Encoder states the head reads, concatenated; 0 is the input of the first layer, -1 the last layer's output."""
     head: Head = Head.linear
-    """``linear`` for an encoder that learns; ``lstm`` and ``conv`` (quicker) add context on top of a frozen one."""
+    """``linear`` for an encoder that learns; ``lstm`` and ``separable`` (quicker) add context on top of a frozen one."""
     head_size: int = 256
     """Units of the head: a direction of the LSTM, channels of the convolutions."""
     head_layers: int = 2

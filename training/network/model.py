@@ -27,7 +27,7 @@ class PhoneModelConfig(PreTrainedConfig):  # type: ignore[misc]
 
     ``encoder`` and ``feature_extractor`` are the configurations of the parts; ``layers`` are the encoder states the
     head reads, concatenated (0 is the first layer's input, negative counts from the end); ``head`` is ``linear``,
-    ``lstm`` or ``conv``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on
+    ``lstm`` or ``separable``; ``mask_time`` (share of frames) and ``mask_width`` (share of dimensions) are SpecAugment on
     the head's input while training; ``scorer`` is a ``ScorerShape``, ``None`` before one was trained.
     """
 

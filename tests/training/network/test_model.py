@@ -15,7 +15,7 @@ from training.config import Head, ModelConfig
 from training.errors import EncoderError
 from training.learning.build import build_model
 from training.learning.collate import Collator
-from training.network.head import BiLSTM, Convolutions, spec_augment
+from training.network.head import KERNEL, BiLSTM, SeparableConvolutions, spec_augment
 from training.network.model import PhoneModel, ctc_loss, measure_states
 
 SOUND = np.random.default_rng(1).standard_normal(12_000).astype(np.float32) * 0.1
@@ -48,15 +48,21 @@ def test_the_loss_is_float32_under_bf16() -> None:
     assert loss.dtype == torch.float32
 
 
-def test_convolutions_are_those_of_torch() -> None:
+def test_separable_convolutions_by_hand() -> None:
     torch.manual_seed(0)
-    head, states = Convolutions(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
+    head, states = SeparableConvolutions(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
     found = head(states, torch.tensor([9, 7]))
     for row, count in enumerate((9, 7)):
         expected = torch.nn.functional.gelu(head.project(states[row, :count]))
-        for norm, layer in zip(head.norms, head.convolutions, strict=True):
-            heard = torch.nn.functional.conv1d(norm(expected).T, layer.weight, layer.bias, padding=2)
-            expected = expected + torch.nn.functional.glu(heard, 0).T
+        for norm, along, across in zip(head.norms, head.along, head.across, strict=True):
+            normal = norm(expected)
+            heard = torch.zeros_like(normal)
+            for frame in range(count):
+                for offset in range(KERNEL):
+                    if 0 <= (other := frame + offset - KERNEL // 2) < count:
+                        heard[frame] += along.weight[:, 0, offset] * normal[other]
+            values, gates = across(heard).chunk(2, -1)
+            expected = expected + values * gates.sigmoid()
         torch.testing.assert_close(found[row, :count], expected)
 
 
