@@ -14,7 +14,7 @@ class Head(StrEnum):
 
     linear = "linear"
     lstm = "lstm"
-    separable = "separable"
+    tdnnf = "tdnnf"
 
 
 class Stage(StrEnum):
@@ -85,11 +85,11 @@ class ModelConfig:
     layers: list[int] = field(default_factory=lambda: [-1])
     """Encoder states the head reads, concatenated; 0 is the input of the first layer, -1 the last layer's output."""
     head: Head = Head.linear
-    """``linear`` for an encoder that learns; ``lstm`` and ``separable`` (quicker) add context on top of a frozen one."""
+    """``linear`` for an encoder that learns; ``lstm`` and ``tdnnf`` (quicker) add context on top of a frozen one."""
     head_size: int = 256
-    """Units of the head: a direction of the LSTM, channels of the convolutions."""
+    """Units of the head: a direction of the LSTM, width of the other layers."""
     head_layers: int = 2
-    """Layers of the LSTM or of the convolutions."""
+    """Layers between the states and the last one."""
     dropout: float = 0.1
     """Share of head activations dropped while training."""
     mask_time: float = 0.0

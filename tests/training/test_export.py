@@ -72,7 +72,7 @@ def checkpoint(folder: Path, kind: str, release: str = "0" * 64) -> Path:
         family, _, norm = kind.partition(" ")
         encoder = tiny_wave(family, **{"": {}, "layer": LAYER, "group": GROUP}[norm])
         named = {"name": "tiny", "encoder": encoder, "extractor": extractor(encoder)}
-    heads = {"wav2vec2 group": Head.linear, "hubert group": Head.linear, "wavlm layer": Head.separable}
+    heads = {"wav2vec2 group": Head.linear, "hubert group": Head.linear, "wavlm layer": Head.tdnnf}
     head = heads.get(kind, Head.lstm)
     model = build_model(ModelConfig(**named, head=head, head_size=16), ARPABET.symbols, "en-US").eval()
     model.head.mean.normal_()
@@ -164,8 +164,8 @@ def test_int8_rounds_the_matrices_of_a_head(tmp_path: Path) -> None:
     small = export(ExportConfig(str(source), str(tmp_path / "int8"), int8=True))
     nodes = [node for node in onnx.load(small / "recogniser.onnx").graph.node if node.name.startswith("/head/context")]
     assert not any(node.op_type in {"MatMul", "ConvInteger"} for node in nodes)
-    layers = len(PhoneModel.from_pretrained(source).head.context.across)
-    assert sum(node.op_type == "MatMulInteger" for node in nodes) == layers + 1  # and the projection
+    layers = len(PhoneModel.from_pretrained(source).head.context.widen)
+    assert sum(node.op_type == "MatMulInteger" for node in nodes) == 2 * layers + 1  # and the projection
     for found, exact in zip(
         tables(OnnxPhoneModel(small), SOUNDS), tables(Pair(source, small).torch, SOUNDS), strict=True
     ):

@@ -109,13 +109,16 @@ class Lattice:
         """Return (B, S+1) each: first and last frame in which an altered reading may be off the text at each place.
 
         Every symbol can be said for one frame between two blanks, so no altered reading is less likely than ``least``.
-        Ways off the text that are ``NEGLIGIBLE`` beside that, even if their symbol cost nothing, are left out.
+        Ways off the text that are ``NEGLIGIBLE`` beside that, even if each frame were given to its likeliest phone,
+        are left out.
         """
         position = torch.arange(entry.shape[1], device=entry.device)[:, None]
+        spent = pad(self.table[..., BLANK + 1 :].amax(-1).cumsum(1), (1, 0))[..., None]
         useful = torch.zeros_like(entry, dtype=torch.bool)
         for joins in (slice(0, -1), slice(1, None)):  # inserted: at the place it left; replaced: at the next
             least = (from_blank + to_blank[..., joins] + self.table.amin(-1, keepdim=True)).amax(1, keepdim=True)
-            most = entry.cummax(1).values + leave[..., joins].flip(1).cummax(1).values.flip(1)
+            ahead = (leave[..., joins] + spent[:, 1:]).flip(1).cummax(1).values.flip(1)
+            most = (entry - spent[:, :-1]).cummax(1).values + ahead
             useful |= (most >= least - NEGLIGIBLE) & (most > NEVER)
         return torch.where(useful, position, len(position)).amin(1), torch.where(useful, position, -1).amax(1)
 

@@ -112,6 +112,6 @@ class Features:
         spectrum = torch.stft(
             torch.from_numpy(waveform), self.recipe.window, self.recipe.hop, window=window, return_complex=True
         )
-        power = torch.view_as_real(spectrum[:, :-1]).square().sum(-1)
+        power = spectrum.real[:, :-1].square() + spectrum.imag[:, :-1].square()
         bands = (torch.from_numpy(self.filters).float().T @ power).clamp(min=1e-10).log10()
         return ((bands.clamp(min=bands.max() - 8) + 4) / 4).numpy()

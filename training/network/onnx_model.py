@@ -21,7 +21,7 @@ from collection import manifest
 from training.errors import ModelError
 from training.network.features import Features
 from training.network.posteriors import Heard
-from training.network.scorer import Scorer, ScorerBatch, ScorerOutput, ScorerShape
+from training.network.scorer import Member, Scorer, ScorerBatch, ScorerOutput, ScorerShape
 
 FORMAT = "parlure-onnx/1"
 CONFIG = "config.json"
@@ -66,7 +66,7 @@ class OnnxPhoneModel:
             self.features = Features.load(folder, facts["features"])
             self._layers = [int(layer) for layer in facts["states"]]
             self._scorer = _scorer(folder, self.config.scorer)
-            self._scorers = None if self._scorer is None else self._scorer.stacked()
+            self._scorers = None if self._scorer is None else self._scorer.together()
             self._providers = _providers(device)
             self._outputs = [one.name for one in self._session(RECOGNISER).get_outputs()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:

@@ -6,6 +6,7 @@ Shapes: B utterances, S phones, W words, F measures, L encoder layers of width D
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import chain
@@ -119,16 +120,28 @@ class Scorer(nn.Module):
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("threshold", torch.tensor(0.5))
 
-    def forward(self, batch: ScorerBatch, weights: dict[str, Tensor] | None = None) -> ScorerOutput:
-        """Return the scores of a batch; ``weights`` are what ``stacked`` gave, by whoever asks often."""
-        each = functional_call(self.members[0], weights or self.stacked(), (batch,))
+    def forward(self, batch: ScorerBatch, together: Member | None = None) -> ScorerOutput:
+        """Return the scores of a batch; ``together`` is what the method of this name gave, by whoever asks often."""
+        each = together(batch) if together else functional_call(self.members[0], self._stacked(), (batch,))
         mean = {part.name: getattr(each, part.name).mean(0) for part in fields(ScorerOutput)}
         return ScorerOutput(**{**mean, "bad": self.scale * mean["bad"] + self.shift})
 
-    def stacked(self) -> dict[str, Tensor]:
-        """Return the weights of all members by name, one axis more at the front: one pass then asks them all."""
-        each = [dict(chain(member.named_parameters(), member.named_buffers())) for member in self.members]
-        return {name: torch.stack([weights[name] for weights in each]) for name in each[0]}
+    @torch.no_grad()
+    def together(self) -> Member:
+        """Return one network with the weights of all members, one axis more at the front: one pass asks them all."""
+        found = cast(Member, copy.deepcopy(self.members[0]))
+        stacked = self._stacked()
+        for name, tensor in _tensors(found).items():
+            tensor.data = stacked[name]
+        return found
+
+    def _stacked(self) -> dict[str, Tensor]:
+        each = [_tensors(member) for member in self.members]
+        return {name: torch.stack([tensors[name] for tensors in each]) for name in each[0]}
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return dict(chain(module.named_parameters(), module.named_buffers()))
 
 
 class Member(nn.Module):
@@ -225,7 +238,7 @@ def _attention(x: Tensor, layer: Any, real: Tensor) -> Tensor:
     joint = x @ layer.in_proj_weight.mT + layer.in_proj_bias.unsqueeze(-2)
     parts = joint.view(-1, real.shape[1], 3, layer.num_heads, layer.head_dim)  # several networks: a longer batch
     query, key, value = parts.permute(2, 0, 3, 1, 4)
-    heard = real.repeat(len(query) // len(real), 1)[:, None, None]
+    heard = None if real.all() else real.repeat(len(query) // len(real), 1)[:, None, None]
     dropout = layer.dropout if layer.training else 0.0
     seen = nn.functional.scaled_dot_product_attention(query, key, value, heard, dropout)
     return _linear(seen.transpose(1, 2).reshape(x.shape), layer.out_proj)

@@ -15,7 +15,7 @@ from training.config import Head, ModelConfig
 from training.errors import EncoderError
 from training.learning.build import build_model
 from training.learning.collate import Collator
-from training.network.head import KERNEL, BiLSTM, SeparableConvolutions, spec_augment
+from training.network.head import KERNEL, BiLSTM, FactoredNetwork, spec_augment
 from training.network.model import PhoneModel, ctc_loss, measure_states
 
 SOUND = np.random.default_rng(1).standard_normal(12_000).astype(np.float32) * 0.1
@@ -48,20 +48,16 @@ def test_the_loss_is_float32_under_bf16() -> None:
     assert loss.dtype == torch.float32
 
 
-def test_separable_convolutions_by_hand() -> None:
+def test_a_factored_network_by_hand() -> None:
     torch.manual_seed(0)
-    head, states = SeparableConvolutions(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
+    head, states = FactoredNetwork(6, 4, 2, 0.3).eval(), torch.randn(2, 9, 6)
     found = head(states, torch.tensor([9, 7]))
     for row, count in enumerate((9, 7)):
         expected = torch.nn.functional.gelu(head.project(states[row, :count]))
-        for norm, along, across in zip(head.norms, head.along, head.across, strict=True):
-            normal = norm(expected)
-            heard = torch.zeros_like(normal)
-            for frame in range(count):
-                for offset in range(KERNEL):
-                    if 0 <= (other := frame + offset - KERNEL // 2) < count:
-                        heard[frame] += along.weight[:, 0, offset] * normal[other]
-            values, gates = across(heard).chunk(2, -1)
+        for norm, narrow, widen in zip(head.norms, head.narrow, head.widen, strict=True):
+            weight = narrow.weight.unflatten(1, (KERNEL, -1)).mT  # as torch's convolution has it: (out, in, frames)
+            heard = torch.nn.functional.conv1d(norm(expected).T, weight, padding=KERNEL // 2).T
+            values, gates = widen(heard).chunk(2, -1)
             expected = expected + values * gates.sigmoid()
         torch.testing.assert_close(found[row, :count], expected)
 

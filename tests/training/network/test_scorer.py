@@ -105,11 +105,12 @@ def test_members_together_say_what_each_says_alone(lengths: list[int], members: 
         member.deviation.uniform_(0.5, 2)
     each = [features(length, seed, [index // 2 for index in range(length)]) for length in lengths]
     batch = collate([replace(one, states=one.states[:, :0]) for one in each] if deaf else each)
-    alone, found = [member(batch) for member in scorer.members], scorer(batch)
-    assert [len(weight) for weight in scorer.stacked().values()] == [members] * len(scorer.stacked())
-    for part in fields(ScorerOutput):
-        expected = torch.stack([getattr(one, part.name) for one in alone]).mean(0)
-        torch.testing.assert_close(getattr(found, part.name), expected, atol=1e-5, rtol=1e-4)
+    alone = [member(batch) for member in scorer.members]
+    for found in (scorer(batch), scorer(batch, scorer.together())):
+        for part in fields(ScorerOutput):
+            expected = torch.stack([getattr(one, part.name) for one in alone]).mean(0)
+            torch.testing.assert_close(getattr(found, part.name), expected, atol=1e-5, rtol=1e-4)
+    assert [len(weight) for weight in scorer.together().parameters()] == [members] * len(list(member.parameters()))
 
 
 def test_a_member_hears_as_torchs_own_layers_do() -> None:
