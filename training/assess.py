@@ -25,7 +25,7 @@ from collection.schema import SAMPLE_RATE
 from training.advice import diagnosis
 from training.advice.assessment import Assessment, PhoneScore, Verdict, WordScore
 from training.advice.judgement import Judgement, judgements
-from training.advice.reading_task import Task, scored
+from training.advice.reading_task import Task, gop_of, scored
 from training.advice.sound_check import AssessSettings, judge_reading, judge_sound
 from training.alignment import align, gop
 from training.alignment.readings import choose_reading
@@ -106,8 +106,8 @@ class Assessor:
                 results[place] = replace(results[place], verdict=task)
             else:
                 tasks.append(task)
-        exact = gop.exact_batch([task.heard.log_probs for task in tasks], [task.targets for task in tasks])
-        for task, one, judgement in zip(tasks, exact, self._judge(tasks, exact), strict=True):
+        fits = gop_of(tasks)
+        for task, one, judgement in zip(tasks, fits, self._judge(tasks, fits), strict=True):
             results[task.place] = self._result(results[task.place], task, one, judgement)
         return results
 
@@ -158,17 +158,17 @@ class Assessor:
         times = align.within(times, waveform)
         return Task(place, waveform, "" if canonical else text, heard, tuple(indexed), targets, words, spans, times)
 
-    def _judge(self, tasks: Sequence[Task], exact: Sequence[gop.ExactGop]) -> Sequence[Judgement | None]:
+    def _judge(self, tasks: Sequence[Task], found: Sequence[gop.GopFeatures]) -> Sequence[Judgement | None]:
         """Return what the scorer says of each reading, ``None`` without a scorer."""
         threshold = self.model.threshold
         if threshold is None or not tasks:
             return [None] * len(tasks)
         untold = (self.model.config.scorer or {}).get("untold", ())
-        output, features = scored(self.model, tasks, exact, self.settings.reach)
+        output, features = scored(self.model, tasks, found, self.settings.reach)
         return judgements(output, features, threshold, untold)
 
-    def _result(self, result: Assessment, task: Task, exact: gop.ExactGop, judgement: Judgement | None) -> Assessment:
-        aligned = gop.aligned(task.heard.log_probs, task.targets, task.spans)
+    def _result(self, result: Assessment, task: Task, both: gop.GopFeatures, judgement: Judgement | None) -> Assessment:
+        exact, aligned = both.exact, both.aligned
         competitors = exact.competitors(task.targets).tolist()
         rivals = [self.inventory[index - 1] if index else "" for index in competitors]
         columns = (exact.gop, exact.ratios[range(len(rivals)), competitors], aligned.log_posterior, aligned.ratio)

@@ -32,22 +32,28 @@ class Task:
     times: list[align.Times]
 
 
+def gop_of(tasks: Sequence[Task]) -> list[gop.GopFeatures]:
+    """Return the GOP of each reading, exact and by its alignment."""
+    return gop.features_batch(
+        [task.heard.log_probs for task in tasks], [task.targets for task in tasks], [task.spans for task in tasks]
+    )
+
+
 def scored(
-    model: PosteriorModel, tasks: Sequence[Task], exact: Sequence[gop.ExactGop], reach: float
+    model: PosteriorModel, tasks: Sequence[Task], fits: Sequence[gop.GopFeatures], reach: float
 ) -> tuple[ScorerOutput, list[PhoneFeatures]]:
     """Return what the model's scorer says of these readings, padded, and what it was told.
 
-    ``exact`` is the GOP of each. Each member of an ensemble is told what itself heard, aligned by itself; the means of
+    ``fits`` is the GOP of each. Each member of an ensemble is told what itself heard, aligned by itself; the means of
     their scores are returned, with the features of the first.
     """
     if not isinstance(model, Ensemble):
-        features = _features(model, tasks, exact)
+        features = _features(model, tasks, fits)
         return model.score(collate(features)), features
     outputs, told = [], []
     for number, member in enumerate(model.members):
         own = [_by_member(task, number, member.frame_seconds, reach) for task in tasks]
-        found = gop.exact_batch([task.heard.log_probs for task in own], [task.targets for task in own])
-        told.append(_features(member, own, found))
+        told.append(_features(member, own, gop_of(own)))
         outputs.append(member.score(collate(told[-1])))
     return mean_output(outputs), told[0]
 
@@ -60,7 +66,7 @@ def _by_member(task: Task, number: int, frame_seconds: float, reach: float) -> T
     return replace(task, heard=heard, spans=spans, times=align.within(times, task.waveform))
 
 
-def _features(model: PosteriorModel, tasks: Sequence[Task], exact: Sequence[gop.ExactGop]) -> list[PhoneFeatures]:
+def _features(model: PosteriorModel, tasks: Sequence[Task], fits: Sequence[gop.GopFeatures]) -> list[PhoneFeatures]:
     return [
         describe(
             task.waveform,
@@ -69,9 +75,8 @@ def _features(model: PosteriorModel, tasks: Sequence[Task], exact: Sequence[gop.
             task.targets,
             [word for _, word in task.canonical],
             one,
-            task.spans,
             task.times,
             model.frame_seconds,
         )
-        for task, one in zip(tasks, exact, strict=True)
+        for task, one in zip(tasks, fits, strict=True)
     ]

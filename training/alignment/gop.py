@@ -73,7 +73,15 @@ class GopFeatures:
 
 def features(log_probs: torch.Tensor, targets: Sequence[int], spans: Sequence[Span]) -> GopFeatures:
     """Return all GOP features of one utterance: ``log_probs`` (T, V), S ``targets`` and their ``spans``."""
-    return GopFeatures(aligned(log_probs, targets, spans), exact(log_probs, targets))
+    return features_batch([log_probs], [targets], [spans])[0]
+
+
+def features_batch(
+    log_probs: Sequence[torch.Tensor], targets: Sequence[Sequence[int]], spans: Sequence[Sequence[Span]]
+) -> list[GopFeatures]:
+    """Return all GOP features of each utterance; see ``exact_batch``. Gradients pass those by alignment alone."""
+    each = zip(log_probs, targets, spans, exact_batch(log_probs, targets), strict=True)
+    return [GopFeatures(aligned(table, phones, own), one) for table, phones, own, one in each]
 
 
 def aligned(log_probs: torch.Tensor, targets: Sequence[int], spans: Sequence[Span]) -> AlignedGop:

@@ -105,13 +105,13 @@ class Joint(nn.Module):
             if each is not None and align.frames_needed(each.targets) <= counts[row]
         ]
         tables = [posteriors[row, : counts[row]] for row, _ in chosen]
-        exact = gop.exact_batch([table.detach() for table in tables], [each.targets for _, each in chosen])
+        spans = [align.force(table, each.targets) for table, (_, each) in zip(tables, chosen, strict=True)]
+        fits = gop.features_batch(tables, [each.targets for _, each in chosen], spans)
         found = []
-        for (row, each), table, one in zip(chosen, tables, exact, strict=True):
-            spans = align.force(table, each.targets)
-            times = align.phone_times(spans, len(table), self.phones.frame_seconds)
+        for (row, each), table, one, own in zip(chosen, tables, fits, spans, strict=True):
+            times = align.phone_times(own, len(table), self.phones.frame_seconds)
             heard = states[row, : len(table)]
-            given = (each.targets, each.words, one, spans, times, self.phones.frame_seconds)
+            given = (each.targets, each.words, one, times, self.phones.frame_seconds)
             found.append(describe(waveforms[row], table, heard, *given))
         return found, [each for _, each in chosen]
 

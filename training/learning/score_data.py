@@ -93,8 +93,7 @@ def extract(
                     heard[place].states,
                     known.targets,
                     known.words,
-                    gop.exact(table, known.targets),
-                    spans,
+                    gop.features(table, known.targets, spans),
                     times,
                     model.frame_seconds,
                 )

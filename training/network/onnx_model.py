@@ -21,7 +21,7 @@ from collection import manifest
 from training.errors import ModelError
 from training.network.features import Features
 from training.network.posteriors import Heard
-from training.network.scorer import Member, Scorer, ScorerBatch, ScorerOutput, ScorerShape
+from training.network.scorer import Scorer, ScorerBatch, ScorerOutput, ScorerShape
 
 FORMAT = "parlure-onnx/1"
 CONFIG = "config.json"

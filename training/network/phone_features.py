@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from collection.schema import SAMPLE_RATE, Seconds
-from training.alignment.align import Span, Times
-from training.alignment.gop import ExactGop, aligned
+from training.alignment.align import Times
+from training.alignment.gop import GopFeatures
 
 MEASURES = (
     "gop_sf",
@@ -61,26 +61,24 @@ def describe(
     states: torch.Tensor,
     targets: Sequence[int],
     words: Sequence[int],
-    exact: ExactGop,
-    spans: Sequence[Span],
+    gop: GopFeatures,
     times: Sequence[Times],
     frame_seconds: Seconds,
 ) -> PhoneFeatures:
     """Return the features of one utterance: samples (N,) at 16 kHz, ``log_probs`` (T, V), ``states`` (T, L, D).
 
-    ``exact``, ``spans`` and ``times`` are the GOP and the alignment of ``targets`` (S,) on the same posteriors.
-    Gradients pass the posteriors on the frames of the alignment, and the states.
+    ``gop`` and ``times`` are of ``targets`` (S,) on the same posteriors. Gradients pass GOP by alignment, posteriors
+    on the frames of the alignment, and the states.
     """
-    table = log_probs.float().cpu()
-    by_alignment = aligned(table, targets, spans)
+    table, exact = log_probs.float().cpu(), gop.exact
     ratios = exact.ratios.cpu()
     rows = torch.arange(len(targets))
     added = (exact.inserted[:, 1:].amax(-1) - exact.log_likelihood).cpu()
     single = [
         exact.gop.cpu(),
         ratios[rows, exact.competitors(targets).cpu()],
-        by_alignment.log_posterior,
-        by_alignment.ratio,
+        gop.aligned.log_posterior.cpu(),
+        gop.aligned.ratio.cpu(),
         ratios[:, 0],
         added[:-1],
         added[1:],

@@ -226,19 +226,23 @@ def _norm(x: Tensor, layer: Any) -> Tensor:
 
 def among(x: Tensor, attention: nn.TransformerEncoder, real: Tensor) -> Tensor:
     """Return (…, B S, size): ``x`` behind the layers of a transformer, among the ``real`` (B, S) phones of each row."""
+    copies = x.numel() // (real.numel() * x.shape[-1])  # several networks: a longer batch
+    heard = None if real.all() else real.repeat(copies, 1)[:, None, None]
     for layer in cast(Any, attention.layers):
-        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real))
+        x = x + layer.dropout1(_attention(_norm(x, layer.norm1), layer.self_attn, real.shape[1], heard))
         wide = nn.functional.gelu(_linear(_norm(x, layer.norm2), layer.linear1))
         x = x + layer.dropout2(_linear(layer.dropout(wide), layer.linear2))
     return _norm(x, attention.norm)
 
 
-def _attention(x: Tensor, layer: Any, real: Tensor) -> Tensor:
-    """Return (…, B S, size): what each row of ``x`` takes from the ``real`` (B, S) phones of its utterance."""
+def _attention(x: Tensor, layer: Any, phones: int, heard: Tensor | None) -> Tensor:
+    """Return (…, B S, size): what each row of ``x`` takes from those of its utterance of S ``phones``.
+
+    ``heard`` (…, 1, 1, S) says which are real, ``None`` where all are.
+    """
     joint = x @ layer.in_proj_weight.mT + layer.in_proj_bias.unsqueeze(-2)
-    parts = joint.view(-1, real.shape[1], 3, layer.num_heads, layer.head_dim)  # several networks: a longer batch
+    parts = joint.view(-1, phones, 3, layer.num_heads, layer.head_dim)
     query, key, value = parts.permute(2, 0, 3, 1, 4)
-    heard = None if real.all() else real.repeat(len(query) // len(real), 1)[:, None, None]
     dropout = layer.dropout if layer.training else 0.0
     seen = nn.functional.scaled_dot_product_attention(query, key, value, heard, dropout)
     return _linear(seen.transpose(1, 2).reshape(x.shape), layer.out_proj)
