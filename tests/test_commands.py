@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -61,3 +62,9 @@ def test_a_verb_without_what_it_owes_says_what_is_missing(
 ) -> None:
     assert verb(MODULES[name], *(["source=folder"] if name == "build" else [])) == 2
     assert "is required" in capsys.readouterr().err
+
+
+def test_a_verb_switches_off_nobodys_log(verb: Callable[..., int], tmp_path: Path) -> None:
+    before = (logging.getLogger().level, logging.getLogger("a library").disabled)
+    assert verb("training.lineage", f"runs=[{tmp_path}/none]") == 1
+    assert (logging.getLogger().level, logging.getLogger("a library").disabled) == before

@@ -28,7 +28,7 @@ LEVEL = 0.95
 
 def alone(checkpoint: Path, number: int, out: Path) -> Path:
     """Write the model that has one member of a scorer only, and return its folder."""
-    model: PhoneModel = PhoneModel.from_pretrained(checkpoint)
+    model = PhoneModel.from_pretrained(checkpoint)
     every = model.scorer
     assert every is not None
     shape = replace(every.shape, members=1)

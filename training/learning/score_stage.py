@@ -135,7 +135,7 @@ def conclude(
 
 def open_model(folder: Path) -> PhoneModel:
     """Return a checkpoint on the GPU if there is one, in evaluation mode."""
-    model: PhoneModel = PhoneModel.from_pretrained(folder)
+    model = PhoneModel.from_pretrained(folder)
     torch.nn.Module.to(model, loop.device())
     return model.train(False)
 

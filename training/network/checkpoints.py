@@ -77,7 +77,7 @@ def _checkpoint(folder: Path, device: str | None) -> PosteriorModel:
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        model: PhoneModel = PhoneModel.from_pretrained(folder)
+        model = PhoneModel.from_pretrained(folder)
     except OSError as error:
         raise ModelError(
             f"No checkpoint at {folder}: give a folder that training.train or training.export wrote, or a Hub name. "

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging as notices
 from transformers.utils.generic import ModelOutput
 
 from collection.schema import SAMPLE_RATE, SCHEMA_VERSION
 from training.alignment.ctc import ctc_loss
-from training.errors import EncoderError
+from training.errors import EncoderError, ModelError
 from training.network.encoder import Frontend, SpeechEncoder, WaveEncoder
 from training.network.features import Features
 from training.network.head import PhoneHead
@@ -98,6 +100,23 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Keep the initialisation that each part's constructor made."""
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, **options: Any) -> PhoneModel:
+        """Load a checkpoint without drawing a bar; ``ModelError`` where it lacks weights, which would be random."""
+        bars = notices.is_progress_bar_enabled()
+        notices.disable_progress_bar()
+        try:
+            model, told = super().from_pretrained(folder, output_loading_info=True, **options)
+        finally:
+            if bars:
+                notices.enable_progress_bar()
+        if lacking := sorted(told["missing_keys"]):
+            raise ModelError(
+                f"{folder} lacks {len(lacking)} of the weights that its configuration asks for ({lacking[0]}, …): it is "
+                "damaged, or of another version of this code. Copy it again, or train it again."
+            )
+        return cast(PhoneModel, model)
 
     def freeze_encoder(self) -> None:
         """Stop the encoder from learning; it then stays in evaluation mode, without dropout or masks."""

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests.training.models import phone_model, wave_folder, whisper_folder
 from training.config import Head, ModelConfig
-from training.errors import EncoderError
+from training.errors import EncoderError, ModelError
 from training.learning.build import build_model
 from training.learning.collate import Collator
 from training.network.head import KERNEL, BiLSTM, FactoredNetwork, spec_augment
@@ -85,6 +86,17 @@ def test_a_checkpoint_needs_nothing_but_itself(tmp_path: Path, family: str) -> N
     assert opened.config.language == "en-US"
     assert opened.frame_seconds == pytest.approx(0.02)
     assert torch.equal(opened.hear([SOUND])[0].log_probs, model.hear([SOUND])[0].log_probs)
+
+
+def test_a_checkpoint_without_all_its_weights_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    phone_model(SYMBOLS).save_pretrained(tmp_path)
+    whole = load_file(tmp_path / "model.safetensors")
+    capfd.readouterr()
+    PhoneModel.from_pretrained(tmp_path)
+    assert capfd.readouterr() == ("", "")  # no bar either
+    save_file({name: w for name, w in whole.items() if name != "head.classify.weight"}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=r"lacks 1 .*\(head\.classify\.weight"):
+        PhoneModel.from_pretrained(tmp_path)
 
 
 def test_pretrained_weights_are_loaded_and_random_ones_on_request(tmp_path: Path) -> None:
