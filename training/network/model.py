@@ -113,7 +113,7 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
                 notices.enable_progress_bar()
         if lacking := sorted(told["missing_keys"]):
             raise ModelError(
-                f"{folder} lacks {len(lacking)} of the weights that its configuration asks for ({lacking[0]}, …): it is "
+                f"{folder} lacks {len(lacking)} of the weights it should have ({lacking[0]}, …): it is "
                 "damaged, or of another version of this code. Copy it again, or train it again."
             )
         return cast(PhoneModel, model)
