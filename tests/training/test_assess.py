@@ -50,7 +50,7 @@ class LoudnessModel:
             frames = waveform[: len(waveform) // FRAME * FRAME].reshape(-1, FRAME)
             symbols = torch.from_numpy(np.rint(np.abs(frames).mean(1) / STEP)).long().clamp(max=size - 1)
             table = (self.sureness * torch.nn.functional.one_hot(symbols, size).float()).log_softmax(-1)
-            found.append(Heard(table, torch.zeros(len(table), 0, 1)))
+            found.append(Heard(table))
         return found
 
     def score(self, batch: ScorerBatch) -> ScorerOutput:

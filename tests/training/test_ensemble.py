@@ -44,7 +44,7 @@ class Says:
         return SimpleNamespace(inventory=["AA", "S"], language=self.language, scorer=self.scorer)
 
     def hear(self, waveforms: list[np.ndarray], layers: tuple[int, ...] = ()) -> list[Heard]:
-        return [Heard(self.table.log(), torch.zeros(len(self.table), 0, 1)) for _ in waveforms]
+        return [Heard(self.table.log()) for _ in waveforms]
 
 
 def test_posteriors_are_averaged_as_logarithms_over_the_frames_that_all_have() -> None:

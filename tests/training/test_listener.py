@@ -29,7 +29,7 @@ class Hears:
     frame_seconds: float = 0.02
 
     def hear(self, waveforms: Sequence[np.ndarray]) -> list[Heard]:
-        return [Heard(torch.full((len(each) // 320, 4), len(each) / 100), torch.empty(0)) for each in waveforms]
+        return [Heard(torch.full((len(each) // 320, 4), len(each) / 100)) for each in waveforms]
 
 
 def test_frames_lie_where_their_sound_does() -> None:

@@ -80,9 +80,11 @@ def choose_reading(log_probs: torch.Tensor, words: Words) -> list[tuple[int, ...
     best = np.full((len(emit), size + 1), -np.inf)
     reached = best[:, :-1]
     reached[0, lattice.starts] = emit[0, lattice.starts]
-    for t in range(1, len(emit)):
-        np.maximum.reduce(best[t - 1][before], out=reached[t])
-        reached[t] += emit[t]
+    preceding = np.empty(before.shape)
+    for last, new, said in zip(best[:-1], reached[1:], emit[1:], strict=True):
+        last.take(before, out=preceding, mode="clip")  # the default mode would copy
+        np.maximum.reduce(preceding, out=new)
+        new += said
     if reached[-1, lattice.ends].max() == -np.inf:
         return chosen
     after = lattice.ends

@@ -110,7 +110,7 @@ class Joint(nn.Module):
         found = []
         for (row, each), table, one, own in zip(chosen, tables, fits, spans, strict=True):
             times = align.phone_times(own, len(table), self.phones.frame_seconds)
-            heard = states[row, : len(table)]
+            heard = states[row, : len(table)].unbind(1)
             given = (each.targets, each.words, one, times, self.phones.frame_seconds)
             found.append(describe(waveforms[row], table, heard, *given))
         return found, [each for _, each in chosen]

@@ -75,9 +75,11 @@ class Ensemble:
 def _together(parts: Sequence[Heard]) -> Heard:
     """Return the mean of what several heard; encoders differ by a frame at the end, which is left out."""
     frames = min(len(part.log_probs) for part in parts)
-    cut = tuple(Heard(part.log_probs[:frames], part.states[:frames]).floored() for part in parts)
+    cut = tuple(
+        Heard(part.log_probs[:frames], tuple(layer[:frames] for layer in part.states)).floored() for part in parts
+    )
     mean = torch.stack([part.log_probs for part in cut]).mean(0).log_softmax(-1)
-    return Heard(mean, cut[0].states[:, :0], cut)
+    return Heard(mean, parts=cut)
 
 
 def mean_output(outputs: Sequence[ScorerOutput]) -> ScorerOutput:

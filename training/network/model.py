@@ -193,10 +193,9 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
             own = torch.cat([hidden[layer] for layer in self.config.layers], dim=-1)
             frames = self.encoder.state_lengths(lengths).clamp(max=own.shape[1])
             posteriors = self(states=own, frames=frames).logits.float().log_softmax(-1)
-            asked = torch.stack([hidden[layer] for layer in layers], 2) if layers else own[:, :, None, :0]
             found += [
-                Heard(table[:count], states[:count].float())
-                for table, states, count in zip(posteriors, asked, frames.tolist(), strict=True)
+                Heard(posteriors[row, :count], tuple(hidden[layer][row, :count].float() for layer in layers))
+                for row, count in enumerate(frames.tolist())
             ]
         return found
 

@@ -91,9 +91,9 @@ class OnnxPhoneModel:
             inputs, lengths = self.features(batch)
             given = self.run(RECOGNISER, {"inputs": inputs, "lengths": lengths})
             table = given[LOG_PROBS]
-            states = given[STATES] if layers else np.zeros((*table.shape[:2], 0, 0), np.float32)
+            states = torch.from_numpy(given[STATES]).unbind(2) if layers else ()
             found += [
-                Heard(torch.from_numpy(table[row, :count]), torch.from_numpy(states[row, :count]))
+                Heard(torch.from_numpy(table[row, :count]), tuple(layer[row, :count] for layer in states))
                 for row, count in enumerate(given[FRAMES].tolist())
             ]
         return found

@@ -58,14 +58,14 @@ def width(symbols: int) -> int:
 def describe(
     waveform: np.ndarray,
     log_probs: torch.Tensor,
-    states: torch.Tensor,
+    states: Sequence[torch.Tensor],
     targets: Sequence[int],
     words: Sequence[int],
     gop: GopFeatures,
     times: Sequence[Times],
     frame_seconds: Seconds,
 ) -> PhoneFeatures:
-    """Return the features of one utterance: samples (N,) at 16 kHz, ``log_probs`` (T, V), ``states`` (T, L, D).
+    """Return the features of one utterance: samples (N,) at 16 kHz, ``log_probs`` (T, V), L ``states`` (T, D).
 
     ``gop`` and ``times`` are of ``targets`` (S,) on the same posteriors. Gradients pass GOP by alignment, posteriors
     on the frames of the alignment, and the states.
@@ -95,7 +95,7 @@ def describe(
     bounded = measures.nan_to_num(0.0, LIMIT, -LIMIT)
     bounded[:, : len(MEASURES) + table.shape[1]].clamp_(-LIMIT, LIMIT)
     bounded[:, MEASURES.index("level_db")] = single[-1]
-    pooled = torch.einsum("st,tld->sld", over.to(states), states)
+    pooled = torch.stack([over.to(layer) @ layer for layer in states], 1) if states else torch.empty(len(over), 0, 0)
     return PhoneFeatures(torch.tensor(list(targets)), torch.tensor(list(words)), bounded.float(), pooled.float().cpu())
 
 
@@ -110,12 +110,11 @@ def inside(frames: torch.Tensor, total: int) -> torch.Tensor:
 
 def levels(waveform: np.ndarray, times: Sequence[Times]) -> list[float]:
     """Return the level of each phone relative to the whole utterance, dB."""
-    energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
-    whole = energy[-1] / max(len(waveform), 1)
+    whole = float(waveform @ waveform) / max(len(waveform), 1)
     found = []
     for time in times:
         first, end = (min(int(second * SAMPLE_RATE), len(waveform)) for second in (time.start, time.end))
-        mean = (energy[end] - energy[first]) / max(end - first, 1)
-        ratio = mean / whole if whole > 0 else 0.0
+        part = waveform[first:end]
+        ratio = float(part @ part) / max(len(part), 1) / whole if whole > 0 else 0.0
         found.append(max(QUIET_DB, 10 * float(np.log10(ratio))) if ratio > 0 else QUIET_DB)
     return found

@@ -18,13 +18,13 @@ LOG_FLOOR = -100.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a model hears in one waveform: ``log_probs`` (T, V), and ``states`` (T, L, D) of the layers asked for.
+    """What a model hears in one waveform: ``log_probs`` (T, V), and ``states`` (T, D) of each of the layers asked for.
 
     ``parts`` is what each member of an ensemble (``ensembles``) heard alone, of the layers its scorer hears.
     """
 
     log_probs: torch.Tensor
-    states: torch.Tensor
+    states: tuple[torch.Tensor, ...] = ()
     parts: tuple[Heard, ...] = ()
 
     def floored(self) -> Heard:

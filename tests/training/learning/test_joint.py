@@ -79,7 +79,9 @@ def test_the_features_are_those_of_an_assessment() -> None:
     assert len(known) == 2
     heard = model.phones.hear(SOUNDS, model.asked)
     for one, sound, each in zip(found, SOUNDS, heard, strict=True):
-        (wanted,) = model.features(each.log_probs[None], each.states[None], torch.tensor([37]), known[:1], [sound])[0]
+        (wanted,) = model.features(
+            each.log_probs[None], torch.stack(each.states, 1)[None], torch.tensor([37]), known[:1], [sound]
+        )[0]
         torch.testing.assert_close(one.measures, wanted.measures, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(one.states, wanted.states, atol=1e-4, rtol=1e-3)
 

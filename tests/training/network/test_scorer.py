@@ -55,7 +55,7 @@ def test_what_a_scorer_is_told_by_hand() -> None:
     times = align.phone_times(spans, 6, 0.02, reach=0.02)
     fits = gop.features(log_probs, targets, spans)
     exact = fits.exact
-    states = torch.arange(6.0)[:, None, None].expand(6, 2, 3)
+    states = [torch.arange(6.0)[:, None].expand(6, 3)] * 2
     found = describe(np.ones(1920, np.float32), log_probs, states, targets, [0, 1], fits, times, 0.02)
     assert [(time.start, time.end) for time in times] == [pytest.approx((0, 0.06)), pytest.approx((0.06, 0.12))]
     measure = dict(zip(MEASURES, found.measures[1].tolist(), strict=False))
@@ -75,7 +75,7 @@ def test_impossible_alternatives_stay_within_the_limit() -> None:
     log_probs = torch.tensor([[0.0, -100.0, -100.0]] * 2 + [[-100.0, 0.0, -100.0]])
     spans = align.force(log_probs, [1])
     times = align.phone_times(spans, 3, 0.02)
-    sound, states, fits = np.zeros(960, np.float32), torch.zeros(3, 1, 1), gop.features(log_probs, [1], spans)
+    sound, states, fits = np.zeros(960, np.float32), [torch.zeros(3, 1)], gop.features(log_probs, [1], spans)
     found = describe(sound, log_probs, states, [1], [0], fits, times, 0.02)
     assert bool(found.measures.isfinite().all())
     assert float(found.measures[:, : len(MEASURES) + 3].abs().max()) <= 60
