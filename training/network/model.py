@@ -102,12 +102,12 @@ class PhoneModel(PreTrainedModel):  # type: ignore[misc]
         """Keep the initialisation that each part's constructor made."""
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **options: Any) -> PhoneModel:
+    def from_pretrained(cls, folder: str | Path, **options: Any) -> PhoneModel:  # type: ignore[override]
         """Load a checkpoint without drawing a bar; ``ModelError`` where it lacks weights, which would be random."""
         bars = notices.is_progress_bar_enabled()
         notices.disable_progress_bar()
         try:
-            model, told = super().from_pretrained(folder, output_loading_info=True, **options)
+            model, told = cast(Any, super()).from_pretrained(folder, output_loading_info=True, **options)
         finally:
             if bars:
                 notices.enable_progress_bar()
