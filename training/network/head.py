@@ -49,7 +49,10 @@ class PhoneHead(nn.Module):
             self.context = FactoredNetwork(width, config.head_size, config.head_layers, config.dropout)
             width = config.head_size
         elif config.head != "linear":
-            raise EncoderError(f"head={config.head!r} is unknown. Choose linear, lstm or tdnnf.")
+            raise EncoderError(
+                f"head={config.head!r} is unknown. Choose linear, lstm or tdnnf; a checkpoint that has it was made by an "
+                "older version: train it again."
+            )
         self.classify = nn.Linear(width, classes)
 
     def forward(self, states: Tensor, frames: Tensor) -> Tensor:
