@@ -50,8 +50,8 @@ class PhoneHead(nn.Module):
             width = config.head_size
         elif config.head != "linear":
             raise EncoderError(
-                f"head={config.head!r} is unknown. Choose linear, lstm or tdnnf; a checkpoint that has it was made by an "
-                "older version: train it again."
+                f"head={config.head!r} is unknown. Choose linear, lstm or tdnnf; a checkpoint that has it was made "
+                "by an older version: train it again."
             )
         self.classify = nn.Linear(width, classes)
 
