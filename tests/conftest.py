@@ -13,6 +13,8 @@ from hypothesis import settings
 
 # Tiny models gain nothing from threads, and tests beside each other lose much; set before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if torch := sys.modules.get("torch"):  # without xdist, the portal's settings have loaded it before this file
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 # No test is timed: on a machine with much to do every deadline passes.
 settings.register_profile("parlure", deadline=None)
 settings.load_profile("parlure")
