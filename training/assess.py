@@ -158,17 +158,17 @@ class Assessor:
         times = align.within(times, waveform)
         return Task(place, waveform, "" if canonical else text, heard, tuple(indexed), targets, words, spans, times)
 
-    def _judge(self, tasks: Sequence[Task], found: Sequence[gop.GopFeatures]) -> Sequence[Judgement | None]:
+    def _judge(self, tasks: Sequence[Task], fits: Sequence[gop.GopFeatures]) -> Sequence[Judgement | None]:
         """Return what the scorer says of each reading, ``None`` without a scorer."""
         threshold = self.model.threshold
         if threshold is None or not tasks:
             return [None] * len(tasks)
         untold = (self.model.config.scorer or {}).get("untold", ())
-        output, features = scored(self.model, tasks, found, self.settings.reach)
+        output, features = scored(self.model, tasks, fits, self.settings.reach)
         return judgements(output, features, threshold, untold)
 
-    def _result(self, result: Assessment, task: Task, both: gop.GopFeatures, judgement: Judgement | None) -> Assessment:
-        exact, aligned = both.exact, both.aligned
+    def _result(self, result: Assessment, task: Task, fit: gop.GopFeatures, judgement: Judgement | None) -> Assessment:
+        exact, aligned = fit.exact, fit.aligned
         competitors = exact.competitors(task.targets).tolist()
         rivals = [self.inventory[index - 1] if index else "" for index in competitors]
         columns = (exact.gop, exact.ratios[range(len(rivals)), competitors], aligned.log_posterior, aligned.ratio)

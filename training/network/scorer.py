@@ -120,9 +120,9 @@ class Scorer(nn.Module):
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("threshold", torch.tensor(0.5))
 
-    def forward(self, batch: ScorerBatch, together: Member | None = None) -> ScorerOutput:
-        """Return the scores of a batch; ``together`` is what the method of this name gave, by whoever asks often."""
-        each = together(batch) if together else functional_call(self.members[0], self._stacked(), (batch,))
+    def forward(self, batch: ScorerBatch, joined: Member | None = None) -> ScorerOutput:
+        """Return the scores of a batch; whoever asks often gives ``joined``, what ``together`` returned."""
+        each = joined(batch) if joined else functional_call(self.members[0], self._stacked(), (batch,))
         mean = {part.name: getattr(each, part.name).mean(0) for part in fields(ScorerOutput)}
         return ScorerOutput(**{**mean, "bad": self.scale * mean["bad"] + self.shift})
 

@@ -143,6 +143,20 @@ def test_frames_far_from_a_place_change_nothing(seed: int, monkeypatch: pytest.M
         torch.testing.assert_close(one.inserted, other.inserted, atol=1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_said_for_long_in_place_of_a_phone_is_heard_whole(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(seed)
+    heard = torch.randint(1, 9, (20,), generator=random)
+    said = torch.stack([heard, torch.zeros_like(heard)], 1).flatten().repeat_interleave(8)  # eight frames of everything
+    log_probs = (9 * torch.nn.functional.one_hot(said, 9) + torch.randn(len(said), 9, generator=random)).log_softmax(-1)
+    targets = torch.where(torch.arange(20) % 3 == 0, heard % 8 + 1, heard).tolist()  # every third was another phone
+    found = gop.exact(log_probs, targets)
+    monkeypatch.setattr(lattice, "NEGLIGIBLE", math.inf)
+    everywhere = gop.exact(log_probs, targets)
+    torch.testing.assert_close(found.alternatives, everywhere.alternatives, atol=1e-9, rtol=0)
+    torch.testing.assert_close(found.inserted, everywhere.inserted, atol=1e-9, rtol=0)
+
+
 @settings(max_examples=60)
 @given(cases(most_frames=20, most_symbols=6, most_phones=6))
 def test_gop_is_a_log_probability_and_own_phone_costs_nothing(case: tuple[torch.Tensor, list[int]]) -> None:
